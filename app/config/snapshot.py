@@ -1,0 +1,74 @@
+"""What the gateway runs on, compiled: immutable, swapped by one assignment (DESIGN.md section 2)."""
+
+from typing import Literal
+
+import msgspec
+
+
+class ToolFilter(msgspec.Struct, frozen=True):
+    """Globs on a server's own names. Nothing in `allow` means all; `deny` wins."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class ServerSpec(msgspec.Struct, frozen=True):
+    """One server to run. Seconds throughout; every `${VAR}` is expanded."""
+
+    name: str
+    """Cleaned: `[A-Za-z0-9_-]+`, unique."""
+    label: str
+    """As the file has it."""
+    kind: Literal["stdio", "http", "sse", "auto"]
+    """`auto`: a URL without a transport; Streamable HTTP is tried first, then HTTP+SSE."""
+    prefix: str
+    """What stands before `__` in listed names; empty for none."""
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    cwd: str | None = None
+    url: str = ""
+    headers: dict[str, str] = {}
+    tools: ToolFilter = ToolFilter()
+    timeout: float = 300.0
+    """Without a sign of life, for `tools/call`; other methods have `METHOD_TIMEOUT`."""
+    max_timeout: float = 3600.0
+    startup_timeout: float | None = None
+    """None: 120 on a first start, then 30."""
+    pool: Literal["auto", "one", "client", "session"] = "auto"
+    roots: bool = False
+    era: Literal["auto", "legacy", "modern", "mirror"] = "auto"
+
+    @property
+    def remote(self) -> bool:
+        return self.kind != "stdio"
+
+
+class DisabledServer(msgspec.Struct, frozen=True):
+    """An entry that does not run: by the user's `disabled`, or by a fault in it (`reason`)."""
+
+    name: str
+    label: str
+    reason: str
+    by_user: bool = False
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something `check` and the log say about a file. `where` is `file:line`, `path` the JSON path."""
+
+    where: str
+    path: str
+    message: str
+    hint: str = ""
+    error: bool = False
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A compiled config file, in file order."""
+
+    servers: tuple[ServerSpec, ...]
+    disabled: tuple[DisabledServer, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
+METHOD_TIMEOUT = 60.0

@@ -1,0 +1,26 @@
+"""What a server lists, and what a caller may see of all servers together.
+
+Pure. Items stay undecoded below their own members, so that unknown fields reach the client byte for byte.
+"""
+
+import msgspec
+
+Members = dict[str, msgspec.Raw]
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One listed thing: `key` is its `name` (tools, prompts), `uri` (resources) or `uriTemplate` (templates)."""
+
+    key: str
+    members: Members
+
+
+class ServerCatalog(msgspec.Struct, frozen=True):
+    """Everything one server offers, all pages drained, in the server's own order."""
+
+    tools: tuple[Item, ...] = ()
+    prompts: tuple[Item, ...] = ()
+    resources: tuple[Item, ...] = ()
+    templates: tuple[Item, ...] = ()
+    capabilities: Members = {}
+    instructions: str = ""

@@ -1,0 +1,86 @@
+"""What can happen to an exchange, as values. Past participles; `effects.py` holds the imperatives.
+
+Pure. The vocabulary is modern (2026-07-28): a legacy half translates into it and out of it.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from app.protocol.faults import Fault
+from app.protocol.versions import Era
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A request to relay, names already resolved to the server's own.
+
+    `params` holds every member but `_meta`, undecoded; `meta` the members of `_meta`, undecoded, without the progress
+    token; `token` the client's progress token as JSON, empty when it wants no progress.
+    """
+
+    method: str
+    params: dict[str, msgspec.Raw]
+    meta: dict[str, msgspec.Raw]
+    token: bytes = b""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """A result object as the upstream wrote it, and the era whose dialect that is."""
+
+    raw: msgspec.Raw
+    era: Era
+
+
+class PeerError(msgspec.Struct, frozen=True):
+    """An upstream's own JSON-RPC error object: data, which passes (DESIGN.md rule 10)."""
+
+    raw: msgspec.Raw
+
+
+class Called(msgspec.Struct, frozen=True):
+    """The client asked."""
+
+    request: Request
+
+
+class Leased(msgspec.Struct, frozen=True):
+    """An upstream connection may be used."""
+
+
+class Noticed(msgspec.Struct, frozen=True):
+    """The upstream sent a notification that belongs to this request; `params` is JSON, empty when absent."""
+
+    method: str
+    params: msgspec.Raw
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The upstream answered."""
+
+    outcome: Result | PeerError
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The upstream cannot answer, and why."""
+
+    fault: Fault
+
+
+class Disconnected(msgspec.Struct, frozen=True):
+    """The client closed its connection."""
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The client sent `notifications/cancelled` for this request (legacy)."""
+
+
+class Expired(msgspec.Struct, frozen=True):
+    """Time ran out; `fault` says which limit."""
+
+    fault: Fault
+
+
+UpstreamEvent = Noticed | Finished | Failed
+Event = Called | Leased | Noticed | Finished | Failed | Disconnected | Cancelled | Expired
+# Where an upstream delivers what concerns one request; synchronous, never blocks, called in wire order.
+Sink = Callable[[UpstreamEvent], None]
