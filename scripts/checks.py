@@ -1,0 +1,62 @@
+"""What scripts/test runs, and the set-up for it: format, lint, types, import contracts, then all tests.
+
+Standard library only. Whatever cannot be set up is a failure with its name.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import testenvs
+from debian import SetupError, can_install, command_for, install, install_nginx
+from environment import ensure
+from node import ensure_node
+
+# command: the Debian package that has it
+SYSTEM = {"nginx": "nginx", "git": "git", "setpriv": "util-linux"}
+STEPS = {
+    "ruff format": ["ruff", "format", "--check", "--quiet"],
+    "ruff check": ["ruff", "check", "--quiet"],
+    "pyright": ["pyright", "--warnings"],
+    "lint-imports": ["lint-imports", "--no-logo"],
+    "pytest": ["pytest"],
+}
+
+
+def set_up(root: Path) -> str:
+    """Sets up all that the tests need; answers the PATH to run them with. Raises SetupError naming what is missing."""
+    venv = root / ".venv"
+    ensure(venv, [root / "requirements.lock", root / "requirements-test.lock"], "dependencies and test tools")
+    node = ensure_node(root)
+    path = os.pathsep.join([str(venv / "bin"), str(node), os.environ.get("PATH", os.defpath), "/usr/sbin"])
+    missing = [name for name in SYSTEM if shutil.which(name, path=path) is None]
+    if "nginx" in missing and can_install():
+        install_nginx()
+    others = [SYSTEM[name] for name in missing if name != "nginx"]
+    if others and can_install():
+        install(others)
+    still = [name for name in missing if shutil.which(name, path=path) is None]
+    failed = (
+        [f"{', '.join(still)}: install it with\n    {command_for([SYSTEM[name] for name in still])}"] if still else []
+    )
+    os.environ["PATH"] = path
+    failed += testenvs.ensure_all(root, node)
+    if failed:
+        raise SetupError("\n".join(f"CANNOT SET UP {line}" for line in failed))
+    return path
+
+
+def run(root: Path, path: str, arguments: list[str]) -> int:
+    """Runs every step, pytest last, so that its summary closes the output. Answers the exit code."""
+    environment = {**os.environ, "PATH": path}
+    failed: list[str] = []
+    for name, command in STEPS.items():
+        print(f"== {name}", flush=True)
+        extra = arguments if name == "pytest" else []
+        program = str(root / ".venv/bin" / command[0])
+        if subprocess.run([program, *command[1:], *extra], cwd=root, env=environment, check=False).returncode != 0:
+            failed.append(name)
+    if failed:
+        print(f"FAILED: {', '.join(failed)}", flush=True)
+    return 1 if failed else 0
