@@ -12,13 +12,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from app.cli.environment import environment, variable
+from app.cli.environment import environment, settings, variable
+from app.config.addresses import is_loopback
+from app.config.settings import Settings, endpoint_url
 
 SUMMARY = "print a config to paste into an MCP client"
 
 NAME = "mcp-proxy"
 NO_KEY = "<your key>"
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 CLIENTS = ("claude-desktop", "claude-code", "cursor", "vscode", "letta", "codex", "python")
 
@@ -31,24 +32,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     env = environment()
     app: str = args.app
-    url = endpoint_url(env)
+    known = settings(env)
+    url = endpoint_url(known)
     key, remark = _key_for(env, args.client, shown=sys.stdout.isatty())
     print(config_for(app, url, key))
     sys.stdout.flush()
     print(f"\n{advice_for(app, url)}", file=sys.stderr)
-    if remark:
-        print(remark, file=sys.stderr)
+    for line in (remark, _elsewhere(known, url)):
+        if line:
+            print(line, file=sys.stderr)
     return 0
-
-
-def endpoint_url(env: Mapping[str, str]) -> str:
-    """The URL clients use: `MCP_PUBLIC_URL`, else host and port; it always ends in `/mcp`."""
-    base = variable(env, "MCP_PUBLIC_URL")
-    if not base:
-        host = variable(env, "MCP_HOST") or "0.0.0.0"
-        shown = "localhost" if host in ("0.0.0.0", "::", "127.0.0.1", "::1") else host
-        base = f"http://{f'[{shown}]' if ':' in shown else shown}:{variable(env, 'MCP_PORT') or '8080'}"
-    return f"{base.rstrip('/').removesuffix('/mcp')}/mcp"
 
 
 def config_for(client: str, url: str, key: str) -> str:
@@ -109,7 +102,13 @@ def _through_mcp_remote(url: str, bearer: str) -> dict[str, object]:
 
 def _plain_remote(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def _elsewhere(known: Settings, url: str) -> str:
+    if known.loopback_only or not is_loopback(urlsplit(url).hostname or ""):
+        return ""
+    return "This URL works on this machine. For clients on others, set MCP_PUBLIC_URL to the address they reach it by."
 
 
 def _json(value: object) -> str:

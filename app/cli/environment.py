@@ -1,35 +1,40 @@
-"""The environment a command sees: the process's own, over the `.env` file of the working directory.
+"""What a command learns from where it is run: the environment over the `.env` file beside it, and the settings in it.
 
-Small on purpose: `healthcheck` runs every few seconds and loads nothing more than this.
+Loads the standard library alone: `healthcheck` runs every few seconds.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
+
+DOTENV = Path(".env")
+
 
 def environment() -> dict[str, str]:
-    """What `serve` would see if it were started here."""
+    """What `serve` would see if it were started here. Ends the command, saying why, when `.env` cannot be read."""
     try:
-        text = Path(".env").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    return {**_pairs(text), **os.environ}
+        text = DOTENV.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return dict(os.environ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemExit(f"mcp-proxy: .env: {error}") from error
+    try:
+        return {**parse_dotenv(text), **os.environ}
+    except DotenvError as error:
+        raise SystemExit(f"mcp-proxy: {error}") from error
+
+
+def settings(env: Mapping[str, str]) -> Settings:
+    """The settings in `env`, without the remarks of `serve`. Ends the command, saying why, when they are wrong."""
+    try:
+        return load_settings(env, terminal=sys.stdout.isatty())[0]
+    except SettingsError as error:
+        raise SystemExit("\n".join(f"mcp-proxy: {problem}" for problem in error.problems)) from error
 
 
 def variable(env: Mapping[str, str], name: str) -> str:
     """The trimmed value, empty when it is not set."""
     return env.get(name, "").strip()
-
-
-def _pairs(text: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for line in text.splitlines():
-        name, separator, value = line.strip().removeprefix("export ").partition("=")
-        if not separator or name.startswith("#"):
-            continue
-        value = value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        pairs[name.strip()] = value
-    return pairs

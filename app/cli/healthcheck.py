@@ -1,0 +1,46 @@
+"""`healthcheck`: exit 0 when the gateway answers and is well, else 1. For a container's HEALTHCHECK.
+
+Run every few seconds: the standard library only, one request, no key. Follows `MCP_HOST` and `MCP_PORT`.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+
+from app.cli.environment import environment, settings
+
+SUMMARY = "exit 0 if the gateway here is well, else 1"
+
+PATH = "/health/live"
+TIMEOUT = 5.0
+UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    del parser
+
+
+def run(args: Namespace) -> int:
+    del args
+    host, port = listener(environment())
+    connection = HTTPConnection(host, port, timeout=TIMEOUT)
+    try:
+        connection.request("GET", PATH)
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        return _unwell(f"no answer at {host}:{port}: {error or type(error).__name__}")
+    finally:
+        connection.close()
+    return 0 if status == 200 else _unwell(f"{host}:{port}{PATH} answers {status}")
+
+
+def listener(env: Mapping[str, str]) -> tuple[str, int]:
+    """Where to ask: an address that means "all of them" is asked on loopback."""
+    known = settings(env)
+    return UNSPECIFIED.get(known.host, known.host), known.port
+
+
+def _unwell(reason: str) -> int:
+    sys.stderr.write(f"unhealthy: {reason}\n")
+    return 1

@@ -1,0 +1,50 @@
+"""`healthcheck`: where it asks, and its exit code."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.cli.healthcheck import listener
+from tests.unit.cli.conftest import Shell
+
+
+def test_a_live_gateway_is_exit_code_0_and_silence(shell: Shell, front: str) -> None:
+    done = shell.app("healthcheck", MCP_PORT=str(urlsplit(front).port))
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_a_port_that_nobody_listens_on_is_exit_code_1_with_the_address(shell: Shell) -> None:
+    done = shell.app("healthcheck", MCP_PORT="1")
+    assert done.code == 1
+    assert done.err.startswith("unhealthy: no answer at 127.0.0.1:1: ")
+
+
+def test_a_port_that_is_no_number_is_exit_code_1(shell: Shell) -> None:
+    assert shell.app("healthcheck", MCP_PORT="http").code == 1
+
+
+def test_the_port_may_stand_in_the_env_file(shell: Shell, front: str) -> None:
+    (shell.directory / ".env").write_text(f"# ours\nMCP_PORT={urlsplit(front).port}\n")
+    assert shell.app("healthcheck").code == 0
+    assert shell.app("healthcheck", MCP_PORT="1").code == 1, "the real environment wins"
+
+
+@pytest.mark.parametrize(
+    ("env", "where"),
+    [
+        ({}, ("127.0.0.1", 8080)),
+        ({"MCP_HOST": "0.0.0.0"}, ("127.0.0.1", 8080)),
+        ({"MCP_HOST": "::", "MCP_PORT": "9"}, ("::1", 9)),
+        ({"MCP_HOST": "192.0.2.1"}, ("192.0.2.1", 8080)),
+        ({"MCP_HOST": "", "MCP_PORT": " 81 "}, ("127.0.0.1", 81)),
+    ],
+)
+def test_it_follows_host_and_port(env: dict[str, str], where: tuple[str, int]) -> None:
+    assert listener(env) == where
+
+
+def test_it_loads_no_library(shell: Shell) -> None:
+    program = "import sys; from app.cli import main; main(['healthcheck']); print(*sys.modules)"
+    loaded = set(shell.python(program, MCP_PORT="1").out.split())
+    assert "http.client" in loaded
+    assert not loaded & {"httpx", "msgspec", "rich", "litestar", "mcp", "asyncio"}
