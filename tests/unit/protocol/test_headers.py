@@ -12,18 +12,10 @@ from app.protocol.headers import (
 )
 
 VALUES = [
-    "", "plain", "two words", " edge", "edge ", "tab\t", "\u00e9t\u00e9", "\u65e5\u672c", "line\nbreak", "\x7f", "=?base64?eA==?=",
-    "=?base64??=", "=?BASE64?eA==?=", "=?base64?eA==", "file:///a b?c=%20", "~!@#$%^&*()",
-]  # fmt: skip
-ENCODED = [
-    *VALUES,
-    "=?base64?eA?=",
-    "=?base64?eB==?=",
-    "=?base64?!!?=",
-    "=?base64?/w==?=",
-    "=?base64?w6k=?=",
-    "=?base64?\u00e9?=",
+    *["", "plain", "two words", " edge", "edge ", "tab\t", "\u00e9t\u00e9", "\u65e5\u672c", "line\nbreak", "\x7f"],
+    *["=?base64?eA==?=", "=?base64??=", "=?BASE64?eA==?=", "=?base64?eA==", "file:///a b?c=%20", "~!@#$%^&*()"],
 ]
+ENCODED = [*VALUES, "=?base64?eA?=", "=?base64?eB==?=", "=?base64?!!?=", "=?base64?/w==?=", "=?base64?w6k=?="]
 
 
 def raw(**members: object) -> dict[str, msgspec.Raw]:
@@ -39,6 +31,10 @@ def test_values_are_encoded_as_the_sdk_encodes_them_and_come_back(value: str) ->
 @pytest.mark.parametrize("value", ENCODED)
 def test_values_are_decoded_as_the_sdk_decodes_them(value: str) -> None:
     assert decode_value(value) == inbound.decode_header_value(value)
+
+
+def test_a_sentinel_with_what_is_in_no_base64_alphabet_is_unreadable() -> None:
+    assert decode_value("=?base64?\u00e9?=") is None
 
 
 def test_half_a_surrogate_pair_is_carried_as_a_replacement() -> None:
