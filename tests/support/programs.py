@@ -21,6 +21,7 @@ SERVERS = ROOT / "tests" / "support" / "servers"
 STARTUP = 60.0
 
 Entry = dict[str, Any]
+Found = queue.Queue[object]
 
 
 def python_of(environment: str) -> str:
@@ -73,7 +74,7 @@ def listening(*programs: Sequence[str], environment: dict[str, str] | None = Non
                 child.wait()
 
 
-def _start(program: Sequence[str], environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], "queue.Queue[object]"]:
+def _start(program: Sequence[str], environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], Found]:
     child = subprocess.Popen(
         program, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
@@ -82,7 +83,7 @@ def _start(program: Sequence[str], environment: dict[str, str]) -> tuple[subproc
     return child, found
 
 
-def _watch(child: subprocess.Popen[bytes], found: "queue.Queue[object]") -> None:
+def _watch(child: subprocess.Popen[bytes], found: Found) -> None:
     """Tells the port, or everything written when there is none; keeps draining, so that the child never blocks."""
     assert child.stderr is not None
     written: list[str] = []
@@ -94,7 +95,7 @@ def _watch(child: subprocess.Popen[bytes], found: "queue.Queue[object]") -> None
     found.put("".join(written[-20:]))
 
 
-def _port_of(child: subprocess.Popen[bytes], found: "queue.Queue[object]") -> int:
+def _port_of(child: subprocess.Popen[bytes], found: Found) -> int:
     port = found.get(timeout=STARTUP)
     assert isinstance(port, int), f"{child.args} ended without listening: {port}"
     return port
