@@ -46,6 +46,18 @@ def run(arguments: list[str]) -> None:
     os.execv(python, [python, "-m", "app", "run", *arguments])
 
 
+def measure(what: str, arguments: list[str]) -> None:
+    """Sets up what `tests.bench` or `tests.conformance` needs and becomes it; does not return."""
+    with _alone():
+        if what == "bench":
+            ensure(VENV, [ROOT / "requirements.lock"], "dependencies")
+        else:
+            os.environ["PATH"] = checks.set_up(ROOT)
+    os.chdir(ROOT)
+    python = str(VENV / "bin/python")
+    os.execv(python, [python, "-m", f"tests.{what}", *arguments])
+
+
 def _has_nginx() -> bool:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin") is not None
 
@@ -97,6 +109,8 @@ def main() -> int:
             with _alone():
                 tools = checks.set_up(ROOT)
             return checks.run(ROOT, tools, arguments)
+        case [("bench" | "conformance") as what, *arguments]:
+            measure(what, arguments)
         case _:
             raise SetupError("usage: scripts/run [--help], scripts/test [pytest's arguments]")
     return 0

@@ -34,18 +34,18 @@ class Gateway:
     folder: Path
     began: float  # time.monotonic() just before the command was started
 
-    def endpoint(self, era: str) -> Endpoint:
-        return Endpoint(self.port, era, "/mcp", KEY)
+    def endpoint(self, era: str, path: str = "/mcp") -> Endpoint:
+        return Endpoint(self.port, era, path, KEY)
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
-    def wait_for(self, tools: int, limit: float, era: str = LEGACY) -> float:
+    def wait_for(self, tools: int, limit: float, path: str = "/mcp") -> float:
         """Seconds from the command to the first list of at least `tools` tools; raises NotUpError after `limit`."""
         seen = "nothing listened"
         while (left := self.began + limit - time.monotonic()) > 0 and self.process.poll() is None:
             try:
-                count = self.endpoint(era).opened(left).tools(left)
+                count = self.endpoint(LEGACY, path).opened(left).tools(left)
                 if count >= tools:
                     return time.monotonic() - self.began
                 seen = f"{count} tools listed"

@@ -1,0 +1,58 @@
+"""`scripts/conformance`: the official suite against the bare everything servers and through the gateway, side by side.
+
+Exit 1 if a required scenario falls short of the bare server and absent.yaml does not say why.
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.bench.gateway import KEY, gateway
+from tests.conformance import suite
+from tests.conformance.compare import report, shortfall, tally
+from tests.conformance.everything import LEGACY, MODERN, STARTUP, Everything, running
+from tests.conformance.runs import Gateway, compared, direct, scratch
+
+
+async def run_direct(servers: dict[Everything, int], folder: Path) -> int:
+    short = 0
+    for server, port in servers.items():
+        for revision in server.revisions:
+            results = await direct(server, port, revision, folder)
+            required = {name: results.get(name, []) for name in suite.required(revision)}
+            missing = {name: why for name, found in required.items() if (why := shortfall([], found))}
+            passed, checks = tally(required, missing)
+            title = f"{server.name} (SDK {server.version}), {revision}"
+            print(f"{title}: direct {passed} of {len(required)} ({checks} checks)", flush=True)
+            short += len(missing)
+    return 1 if short else 0
+
+
+async def run_compared(servers: dict[Everything, int], folder: Path) -> int:
+    failing = 0
+    config = {s.name: {"type": "http", "url": f"http://127.0.0.1:{port}/mcp"} for s, port in servers.items()}
+    with gateway(config) as app:
+        for server in servers:
+            app.wait_for(1, STARTUP, f"/servers/{server.name}/mcp")
+        for server, port in servers.items():
+            for revision in server.revisions:
+                found = await compared(server, port, Gateway(app.port, KEY), revision, folder)
+                print(report(f"{server.name} (SDK {server.version})", found), flush=True)
+                failing += len(found.failing)
+    return 1 if failing else 0
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
+    parser.add_argument("--direct", action="store_true", help="the bare servers alone")
+    parser.add_argument("--keep", type=Path, help="keep what the suite writes in this folder")
+    args = parser.parse_args()
+    with running(MODERN) as modern, running(LEGACY) as legacy:
+        servers = {MODERN: modern, LEGACY: legacy}
+        async with scratch(args.keep) as folder:
+            return await (run_direct if args.direct else run_compared)(servers, folder)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,110 @@
+"""The SDK's "everything" servers, which the official suite is written for: 2.x speaks both eras, 1.x the legacy one.
+
+They are examples in the SDK's source archives, fetched once by locked hash and unpacked below `.testenv/everything`.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.programs import ENVIRONMENTS, python_of
+
+INSIDE = "examples/servers/everything-server/mcp_everything_server"
+STARTUP = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """One everything server: the SDK's version, the hash of its archive, and the test environment that can run it."""
+
+    name: str
+    version: str
+    sha256: str
+    environment: str | None  # None: the project's own, which holds this very SDK
+    revisions: tuple[str, ...]
+
+
+MODERN = Everything(
+    "everything",
+    "2.3.0",
+    "8b147a50441cf059dc88c684e0aeed3687f0aa0f39c6cde7b90330effd2b34d8",
+    None,
+    ("2025-11-25", "2026-07-28"),
+)
+LEGACY = Everything(
+    "everything-v1",
+    "1.30.0",
+    "445414625fce5c295faa505bb11bacece661ab6f4028d57c935db57820b7a3e4",
+    "sdk1",
+    ("2025-11-25",),
+)
+
+
+def source(server: Everything) -> Path:
+    """The folder to import the server from; fetched if it is not there, raising CalledProcessError with pip's words."""
+    folder = ENVIRONMENTS / "everything" / server.version
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+            scratch = Path(name)
+            with tarfile.open(fetched(server, scratch)) as archive:
+                wanted = [m for m in archive.getmembers() if f"/{INSIDE}/" in m.name or m.name.endswith("/LICENSE")]
+                archive.extractall(scratch / "unpacked", wanted, filter="data")
+            (top,) = (scratch / "unpacked").iterdir()
+            shutil.move(top / INSIDE, scratch / "ready" / "mcp_everything_server")
+            shutil.copyfile(top / "LICENSE", scratch / "ready" / "LICENSE")
+            with suppress(FileExistsError):  # another run was faster
+                (scratch / "ready").rename(folder)
+    return folder
+
+
+def fetched(server: Everything, folder: Path) -> Path:
+    """The source archive. pip builds its metadata, so the build tools come from a locked environment too."""
+    lock = folder / "requirements.txt"
+    lock.write_text(f"mcp=={server.version} --hash=sha256:{server.sha256}\n")
+    command = [python_of("sdist-build"), "-m", "pip", "download", "--quiet", "--no-deps", "--no-build-isolation"]
+    command += ["--no-binary", "mcp", "--require-hashes", "--disable-pip-version-check", "-r", str(lock), "-d", folder]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    (archive,) = folder.glob("mcp-*.tar.gz")
+    return archive
+
+
+@contextmanager
+def running(server: Everything) -> Iterator[int]:
+    """The server on a free port of this machine, for as long as the context lasts."""
+    python = python_of(server.environment) if server.environment else sys.executable
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [python, "-m", "mcp_everything_server", "--port", str(port), "--log-level", "ERROR"]
+    environment = {**os.environ, "PYTHONPATH": str(source(server))}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            wait_for(process, port)
+            yield port
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + STARTUP
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"the everything server does not listen on {port}: exit code {process.poll()}")
