@@ -1,0 +1,110 @@
+"""gunicorn's arbiter as we run it (`python -m app.serve.gunicorn_arbiter`), its settings and its logger.
+
+Imports no framework: the app is loaded by the worker, after the fork. RELIABILITY.md section 3d says why each setting
+is as it is; the timeout ladder at the end of its section 2b orders the seconds.
+"""
+
+import logging
+import os
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from gunicorn.util import import_app
+
+from app.config.settings import SettingsError, load_settings
+from app.serve import logs
+from app.serve.errors import CONFIGURATION, StartError
+from app.serve.handover import Handover
+
+log = logging.getLogger(__name__)
+
+GRACEFUL_TIMEOUT = 15
+"""Seconds from SIGTERM to SIGKILL for a worker; its own shutdown is bounded well below (worker.py)."""
+KEEP_ALIVE = 75
+"""Seconds an idle connection lives: longer than nginx keeps it (60), so that nginx is who closes."""
+SETTINGS: dict[str, Any] = {
+    # One worker is one shard: it owns the stdio children and the sessions (DESIGN.md section 8).
+    "workers": 1,
+    "worker_class": "app.serve.worker.GatewayWorker",
+    "graceful_timeout": GRACEFUL_TIMEOUT,
+    # A loop that does not turn for so long is ended (RELIABILITY.md F25).
+    "timeout": 30,
+    "keepalive": KEEP_ALIVE,
+    "control_socket_disable": True,
+    # The beat must not wait for a disk.
+    "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None,  # noqa: S108
+    "proc_name": "mcp-proxy",
+    "accesslog": None,
+    "reuse_port": False,
+}
+# gunicorn's `header_map` is not here: uvicorn parses by itself, and keeps names with underscores.
+
+
+class GatewayLogger(Logger):
+    """gunicorn's lines go where ours go, in our form."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        self._access_log_enabled = False
+        _configure_logs()
+
+
+class GatewayArbiter(Arbiter):
+    """SIGHUP is the app's reload, never gunicorn's; there is one worker; the sockets are the launcher's."""
+
+    def start(self) -> None:
+        # As with systemd's: they outlive us, and their paths are not ours to remove.
+        self.systemd = True
+        super().start()
+
+    def handle_hup(self) -> None:
+        log.debug("SIGHUP ignored")
+
+    handle_usr2 = handle_ttin = handle_ttou = handle_winch = handle_hup
+
+
+class GatewayApplication(BaseApplication):
+    """What the arbiter serves: the sockets and the factory of the launcher's handover."""
+
+    def __init__(self, handover: Handover) -> None:
+        self._handover = handover
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in SETTINGS.items():
+            self.cfg.set(name, value)
+        self.cfg.set("logger_class", GatewayLogger)
+        self.cfg.set("bind", [f"fd://{descriptor}" for descriptor in self._handover.fds])
+
+    def load(self) -> Any:
+        """In the worker. What is wrong with the configuration is said in its own lines, and ends everything."""
+        try:
+            return import_app(f"{self._handover.app}()")
+        except StartError as error:
+            for problem in error.problems:
+                log.error(problem)
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def run(self) -> None:
+        GatewayArbiter(self).run()
+
+
+def _configure_logs() -> None:
+    settings, _ = load_settings(os.environ, terminal=os.isatty(2))
+    logs.configure(settings.log_level, settings.log_levels, settings.log_format)
+
+
+def main() -> None:
+    try:
+        _configure_logs()
+    except SettingsError as error:
+        # Only without the launcher, which has read the same environment.
+        sys.exit(f"{error}\n({CONFIGURATION})")
+    GatewayApplication(Handover.from_env(os.environ)).run()
+
+
+if __name__ == "__main__":
+    main()

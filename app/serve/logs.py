@@ -1,0 +1,145 @@
+"""What a log line looks like: one per event, one handler on the root, in `text` or `json`. Stdlib only.
+
+Every logger ends here, gunicorn's, uvicorn's and Python's warnings included. A record's own fields come as
+`extra={"fields": {...}}`. No secret passes: `hide` names them. Whatever bytes a message holds, a JSON line is one
+object of ASCII, and a text line is one line (tracebacks apart).
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+FORMATS = ("text", "json")
+MASK = "***"
+# Chatty below these; MCP_LOG_LEVELS wins.
+QUIET = {
+    "asyncio": "WARNING",
+    "gunicorn": "WARNING",
+    "httpcore": "WARNING",
+    "httpx": "WARNING",
+    "httpx2": "WARNING",
+    "litestar": "WARNING",
+    "mcp": "WARNING",
+    "uvicorn": "WARNING",
+}
+# Shorter ones are words, and masking a word would garble every line.
+SHORTEST_SECRET = 6
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str, skipkeys=True).encode
+
+
+class Lines(logging.Handler):
+    """Writes whole lines to a file descriptor. A reader that went away is no reason to fail: the line is lost."""
+
+    def __init__(self, descriptor: int, line: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(line)
+        self._descriptor = descriptor
+        self._secrets: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on these appear as `***`, also where JSON escapes them."""
+        known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+        known |= {_encode(secret)[1:-1] for secret in known}
+        # The longest first: one secret may hold another.
+        self._secrets = tuple(sorted({*self._secrets, *known}, key=len, reverse=True))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        for secret in self._secrets:
+            if secret in line:
+                line = line.replace(secret, MASK)
+        rest = line.encode("utf-8", "backslashreplace") + b"\n"
+        with suppress(OSError):
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+
+class JsonLine(logging.Formatter):
+    """`{"time", "level", "logger", "message", …fields, "error"}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _stamp(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": message_of(record),
+        }
+        line |= fields_of(record)
+        if record.exc_info and record.exc_info[0]:
+            line["error"] = self.formatException(record.exc_info)
+        return _encode(line)
+
+
+class TextLine(logging.Formatter):
+    """`time LEVEL logger: message field=value …`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={value}" for name, value in fields_of(record).items())
+        text = f"{message_of(record)}{fields}".translate(_CONTROL)
+        line = f"{_stamp(record.created)} {record.levelname:<7} {record.name}: {text}"
+        if record.exc_info and record.exc_info[0]:
+            line += f"\n{self.formatException(record.exc_info)}"
+        return line
+
+
+def configure(level: str, levels: Iterable[tuple[str, str]], form: str, descriptor: int = 2) -> None:
+    """Point every logger of the process at `descriptor`. May be called again: what was hidden stays hidden."""
+    logging.raiseExceptions = False
+    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
+    handler = Lines(descriptor, JsonLine() if form == "json" else TextLine())
+    root = logging.getLogger()
+    for former in root.handlers:
+        if isinstance(former, Lines):
+            handler.hide(former._secrets)  # noqa: SLF001 - its own kind  # pyright: ignore[reportPrivateUsage]
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in list(logging.root.manager.loggerDict):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
+    for name, least in {**QUIET, **dict(levels)}.items():
+        logging.getLogger(name).setLevel(least)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """These texts never appear in a line from now on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Lines):
+            handler.hide(secrets)
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """The message; one whose arguments do not fit it is shown with them, and not lost."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args!r}"
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
+    """What was given as `extra={"fields": …}`."""
+    return getattr(record, "fields", None) or {}
+
+
+_second: tuple[int, str] = (0, "")
+
+
+def _stamp(created: float) -> str:
+    global _second  # noqa: PLW0603 - a cache of one entry: strftime costs more than the rest of the line
+    whole = int(created)
+    if whole != _second[0]:
+        _second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
+    return f"{_second[1]}.{int((created - whole) * 1000):03}Z"
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, _trace: object) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("app").critical("stopped by an error that nothing expected", exc_info=error)

@@ -1,0 +1,149 @@
+"""Everything between the environment and running programs: settings, sockets, nginx's configuration. Stdlib only."""
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
+from app.serve import logs, nginx, sockets
+from app.serve.errors import StartError
+from app.serve.handover import APP, Handover
+from app.serve.program import Program
+
+log = logging.getLogger("app.serve")
+
+CONFIGS = ("mcp_config.json", "config/mcp_config.json")
+CONTROL_SOCKET = "control.sock"
+# The package's own directory's parent: `-m app.serve…` must find it whatever the working directory is.
+_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+def read_settings() -> tuple[Settings, dict[str, str]]:
+    """The settings, and the environment they came from (`.env` included). Logging works after this. `StartError`."""
+    env = {**_dotenv(), **os.environ}
+    try:
+        settings, warnings = load_settings(env, terminal=os.isatty(2))
+    except SettingsError as error:
+        raise StartError(*error.problems) from error
+    logs.configure(settings.log_level, settings.log_levels, settings.log_format)
+    logs.hide(entry.split(":")[0].strip() for entry in settings.api_keys.split(","))
+    for warning in warnings:
+        log.warning(warning)
+    if problems := [*_missing_config(settings), *_missing_keys(settings)]:
+        raise StartError(*problems)
+    return settings, env
+
+
+class Start:
+    """What the launcher runs; a context, at whose end sockets and the runtime directory are gone."""
+
+    def __init__(self, settings: Settings, env: Mapping[str, str], app: str | None = None) -> None:
+        """Opens, writes and checks everything, and starts nothing. Raises `StartError`."""
+        self._settings = settings
+        self._open: list[socket.socket] = []
+        with ExitStack() as undo:
+            undo.callback(self.refuse)
+            self._clients = self._listening(*sockets.listen_tcp(settings.host, settings.port))
+            binary = self._nginx_binary()
+            user = nginx.unprivileged() if binary else None
+            runtime = sockets.RuntimeDir(user[2] if user else None)
+            undo.callback(runtime.remove)
+            edge = runtime.path / "app.sock"
+            served = self._clients
+            if binary:
+                mode, group = (0o660, user[2]) if user else (0o600, None)
+                served = self._listening(sockets.listen_unix(edge, mode, group))
+            control = self._listen_control()
+            handover = Handover(
+                fds=tuple(listener.fileno() for listener in (*served, *control)),
+                app=app or APP,
+                edge_socket=str(edge) if binary else "",
+                control_socket=str(control[0].getsockname()) if control else "",
+            )
+            self.app = self._arbiter(env, handover)
+            self.nginx = self._edge(binary, runtime.path, edge) if binary else None
+            self._undo = undo.pop_all()
+
+    def __enter__(self) -> Self:
+        where = ", ".join(f"{address[0]}:{address[1]}" for address in (s.getsockname() for s in self._clients))
+        log.info("serving on %s%s", where, " through nginx" if self.nginx else "")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def refuse(self) -> None:
+        """Give up our side of the sockets: once those who serve close theirs, nobody can connect."""
+        sockets.close(self._open)
+
+    def _listening(self, *opened: socket.socket) -> list[socket.socket]:
+        self._open += opened
+        return list(opened)
+
+    def _nginx_binary(self) -> str | None:
+        if self._settings.edge == "no":
+            return None
+        binary = nginx.find()
+        if binary is None and self._settings.edge == "yes":
+            raise StartError("MCP_EDGE=yes, but nginx is not on this machine: install it, or set MCP_EDGE=no")
+        if binary is None:
+            log.warning(nginx.MISSING)
+        return binary
+
+    def _listen_control(self) -> list[socket.socket]:
+        path = Path(self._settings.data_dir).absolute() / CONTROL_SOCKET
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._listening(sockets.listen_unix(path, 0o600))
+        except (OSError, StartError) as error:
+            log.warning("no control socket (MCP_DATA_DIR), so `tools` and `call` need MCP_ENDPOINT: %s", error)
+            return []
+
+    def _arbiter(self, env: Mapping[str, str], handover: Handover) -> Program:
+        paths = [_ROOT, *filter(None, [env.get("PYTHONPATH")])]
+        return Program(
+            "gunicorn",
+            [sys.executable, "-m", "app.serve.gunicorn_arbiter"],
+            {**env, **handover.to_env(), "PYTHONPATH": os.pathsep.join(paths)},
+            handover.fds,
+        )
+
+    def _edge(self, binary: str, directory: Path, app_socket: Path) -> Program:
+        argv = nginx.configure(binary, directory, app_socket, self._clients, self._settings.max_body)
+        fds = [listener.fileno() for listener in self._clients]
+        return Program("nginx", argv, nginx.environment(self._clients), fds, piped=True)
+
+
+def _dotenv() -> dict[str, str]:
+    try:
+        return parse_dotenv(Path(".env").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, DotenvError) as error:
+        raise StartError(f".env cannot be read: {error}") from error
+
+
+def _missing_config(settings: Settings) -> list[str]:
+    if settings.config_path is not None:
+        found = os.path.isfile(settings.config_path)
+        return [] if found else [f"there is no config file {settings.config_path}: set MCP_CONFIG_PATH to yours"]
+    if any(os.path.isfile(path) for path in CONFIGS):
+        return []
+    return [f"no config file: neither {' nor '.join(CONFIGS)} is here; make one, or set MCP_CONFIG_PATH"]
+
+
+def _missing_keys(settings: Settings) -> list[str]:
+    if settings.api_keys or settings.disable_auth != "no":
+        return []
+    how = "make one with `python -m app keys new`"
+    if settings.api_keys_path and not os.path.isfile(settings.api_keys_path):
+        return [f"there is no keys file {settings.api_keys_path}: {how}, or set MCP_API_KEYS_PATH to yours"]
+    if os.path.isfile(settings.keys_file):
+        return []
+    others = "MCP_API_KEYS (key:client,…) or MCP_API_KEYS_PATH; MCP_DISABLE_AUTH=true serves this machine without"
+    return [f"no API key: {how}, or set {others}"]

@@ -1,0 +1,136 @@
+"""The worker: uvicorn (uvloop, httptools) under gunicorn, with an end that nothing survives (DESIGN.md rule 14).
+
+Theory of operation: SIGTERM begins the process's `DRAIN`, at which streams end themselves; uvicorn then waits for
+calls in flight (bounded), shuts the lifespan down, and what is left of our descendants is killed. The death of the
+arbiter is a SIGTERM too, by the kernel and by a beat of our own. The stock worker has none of this, and dies of its
+own re-raised signal before any cleanup (RELIABILITY.md sections 0, 3).
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import Server
+from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStubs] - it has none
+
+from app.gateway.drain import DRAIN
+from app.serve.orphans import become_subreaper, die_with, end_descendants
+
+log = logging.getLogger(__name__)
+
+GRACEFUL_SHUTDOWN = 5
+"""Seconds calls in flight have after SIGTERM; the lifespan's own shutdown comes after it."""
+BEAT = 1.0
+# From the loss of the arbiter to the end by force: its SIGKILL would have come, were it there.
+ORPHANED = 8.0
+BAD_REQUEST = b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}'
+
+
+class JsonErrorProtocol(HttpToolsProtocol):
+    """What cannot be parsed as HTTP is answered in JSON, as everything else is."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are plain text
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
+        self.transport.write(head + str(len(BAD_REQUEST)).encode() + b"\r\n\r\n" + BAD_REQUEST)
+        self.transport.close()
+
+
+class GatewayServer(Server):
+    """uvicorn's server, which tells `DRAIN` of its end, and ends by returning."""
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        # What is here now lives as long as we do: a full collection over it would stall every call (DESIGN.md 7).
+        gc.collect()
+        gc.freeze()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+
+        def end(number: int, frame: FrameType | None) -> None:
+            self.handle_exit(number, frame)
+            loop.call_soon_threadsafe(DRAIN.begin)
+
+        former = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)}
+        try:
+            yield
+        finally:
+            # Once we are through, a late signal changes nothing any more; it must not cut the cleanup short.
+            for number in former:
+                signal.signal(number, signal.SIG_IGN)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - signal.signal's shape
+        """SIGTERM asks; a second signal, and gunicorn's quick ones, insist."""
+        self.force_exit = self.should_exit or sig != signal.SIGTERM
+        self.should_exit = True
+
+
+class GatewayWorker(UvicornWorker):
+    """One shard: one event loop, its stdio children, its sessions."""
+
+    CONFIG_KWARGS = {  # noqa: RUF012 - uvicorn-worker's own declaration
+        "loop": "uvloop",
+        "http": JsonErrorProtocol,
+        "ws": "none",
+        "lifespan": "on",
+        "server_header": False,
+        "access_log": False,
+        # Who the peer is, the app decides: it alone knows which way the request came (handover.py).
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": GRACEFUL_SHUTDOWN,
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The line above pointed uvicorn's loggers at gunicorn's handlers; now they are ours again.
+        self.log.setup(self.cfg)
+
+    def init_process(self) -> None:
+        die_with(self.ppid)
+        become_subreaper()
+        threading.Thread(target=self._beat, name="parent-beat", daemon=True).start()
+        super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGHUP, _note_hangup)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            if left := end_descendants():
+                log.warning("ended %d processes that outlived their servers", left)
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = GatewayServer(self.config)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    def _beat(self) -> None:
+        """A thread, so that a blocked loop does not keep us alive when nobody is left to end us."""
+        while os.getppid() == self.ppid:
+            time.sleep(BEAT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(ORPHANED)
+        end_descendants()
+        os._exit(1)
+
+
+def _note_hangup(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's shape
+    log.info("SIGHUP: reload is not built yet; restart to apply changes")
