@@ -168,7 +168,7 @@ ADVICE = {
     ),
     "claude-code": (
         "Save as .mcp.json in a project, or merge `mcpServers` into ~/.claude.json for all of them. `/mcp` in Claude\n"
-        "Code then shows the server. .mcp.json is usually committed: put ${MCP_PROXY_KEY} in place of the key there."
+        "Code then shows the server. .mcp.json is usually committed: put ${PROXY_KEY} in place of the key there."
     ),
     "cursor": "Save as ~/.cursor/mcp.json, or as .cursor/mcp.json in a project.",
     "vscode": (

@@ -1,0 +1,223 @@
+"""The documents say what the program does: every table is compared with what it describes, every example is run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.cli import COMMANDS
+from app.cli.connect import CLIENTS, NO_KEY, config_for
+from app.config import schema, settings
+from app.config.compile import read_snapshot
+from app.config.keys import read_keyring
+from app.config.snapshot import Snapshot
+from app.protocol.faults import TABLE, Fault, Kind
+from app.protocol.versions import Era
+from app.relay import events
+from app.relay.exchange import TRANSITIONS, Exchange, State
+from tests.support.programs import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+FAULT = Fault(Kind.TIMEOUT, "late")
+CALLED = events.Called(events.Request("tools/call", {}, {}))
+NOTICED = events.Noticed("notifications/progress", msgspec.Raw())
+EVENTS: dict[type, events.Event] = {
+    events.Called: CALLED,
+    events.Leased: events.Leased(),
+    events.Noticed: NOTICED,
+    events.Finished: events.Finished(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
+    events.Failed: events.Failed(FAULT),
+    events.Expired: events.Expired(FAULT),
+    events.Cancelled: events.Cancelled("no longer wanted"),
+    events.Disconnected: events.Disconnected(),
+    events.Detached: events.Detached(),
+}
+# Read by `tools` and `call` alone.
+CLIENT_SIDE = {"MCP_ENDPOINT", "MCP_API_KEY"}
+# Of the program that the README compares with, and of nobody here.
+FOREIGN = {"MCP_MAX_RETRIES", "MCP_RESTART_DELAY", "MCP_BASE_URL", "MCP_AUTH"}
+
+
+def rows(page: Path, *headings: str) -> list[list[str]]:
+    """The rows of the page's tables that have these column headings."""
+    found: list[list[str]] = []
+    inside = False
+    for line in page.read_text().splitlines():
+        if not line.startswith("|"):
+            inside = False
+            continue
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        if cells == list(headings):
+            inside = True
+        elif inside and not set(line) <= set("|- :"):
+            found.append(cells)
+    assert found, f"{page.name} has no table {headings}"
+    return found
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks whose fence says `language`."""
+    return re.findall(rf"^```{re.escape(language)}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def name_in(cell: str) -> str:
+    return cell.strip("`")
+
+
+def test_every_variable_is_documented_and_no_other() -> None:
+    page = DOCS / "configuration.md"
+    built = {name for name in settings.VARIABLES if f"`{name}`" not in not_supported(page)}
+    assert {name_in(row[0]) for row in rows(page, "variable", "default", "meaning")} == built
+    assert {name_in(row[0]) for row in rows(page, "variable", "meaning")} == CLIENT_SIDE
+
+
+def not_supported(page: Path) -> str:
+    [found] = re.findall(r"^(`MCP_PATH_PREFIX`.*?)\n\n", page.read_text(), re.MULTILINE | re.DOTALL)
+    return found
+
+
+@pytest.mark.parametrize("name", re.findall(r"`(\w+)`", not_supported(DOCS / "configuration.md")))
+def test_a_variable_that_is_called_unsupported_stops_the_start(name: str) -> None:
+    with pytest.raises(settings.SettingsError, match=name):
+        settings.load_settings({name: "x"}, terminal=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_variable_that_does_not_exist(page: Path) -> None:
+    named = set(re.findall(r"\bMCP_[A-Z_]*[A-Z]\b", page.read_text()))
+    assert named <= {*settings.VARIABLES, *CLIENT_SIDE, *FOREIGN}
+
+
+def test_every_default_that_is_plain_is_the_programs_own() -> None:
+    known, _ = settings.load_settings({}, terminal=False)
+    told = {name_in(row[0]): row[1] for row in rows(DOCS / "configuration.md", "variable", "default", "meaning")}
+    assert told["MCP_PORT"] == f"`{known.port}`"
+    assert told["MCP_HOST"].startswith(f"`{known.host}`")
+    assert told["MCP_DATA_DIR"] == f"`{known.data_dir}`"
+    assert told["MCP_LOG_LEVEL"] == f"`{known.log_level}`"
+    assert told["MCP_EDGE"] == f"`{known.edge}`"
+    assert settings.load_settings({"MCP_MAX_BODY": name_in(told["MCP_MAX_BODY"])}, terminal=False)[0] == known
+
+
+def test_every_config_key_is_documented_and_no_other() -> None:
+    tables = rows(DOCS / "configuration.md", "key", "meaning")
+    names = [name_in(row[0]) for row in tables]
+    keys_file = ["client_id", "scopes", "expires_at", "enabled"]
+    assert names == [*schema.KEYS, *keys_file]
+    text = (DOCS / "configuration.md").read_text()
+    assert all(f"`{alias}`" in text for alias in schema.ALIASES)
+
+
+def test_every_fault_is_documented_with_its_form_on_the_wire() -> None:
+    page = DOCS / "faults.md"
+    told = rows(page, "kind", "code", "HTTP 2026-07-28", "HTTP older", "what it means", "what to do")
+    assert [row[:4] for row in told] == [
+        [f"`{kind.value}`", str(row.code), str(row.modern), str(row.legacy)] for kind, row in TABLE.items()
+    ]
+    assert all(row[4].endswith(".") and row[5].endswith(".") for row in told)
+
+
+def transition_rows() -> list[list[str]]:
+    """`TRANSITIONS` as the page shows it; the effects are those that each row's event really gives."""
+    table: list[list[str]] = []
+    for (state, kind), (target, _) in TRANSITIONS.items():
+        exchange = Exchange()
+        if state is not State.NEW:
+            exchange.receive(CALLED)
+        if state is State.CALLING:
+            exchange.receive(EVENTS[events.Leased])
+        assert exchange.state is state
+        effects = [type(effect).__name__ for effect in exchange.receive(EVENTS[kind])]
+        assert exchange.state is target
+        table.append(
+            [state.name, kind.__name__, "same" if target is state else target.name, ", ".join(effects) or "none"]
+        )
+    return table
+
+
+def test_the_exchange_does_what_its_table_says() -> None:
+    assert rows(DOCS / "architecture.md", "state", "event", "next", "effects") == transition_rows()
+
+
+def test_the_rooms_are_those_that_the_import_contract_knows() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    rooms = [name for layer in layers for name in re.findall(r"\w+", layer)]
+    page = (DOCS / "architecture.md").read_text()
+    assert f"`{' | '.join(rooms[:3])} → {' → '.join(rooms[3:])}`" in page
+    assert sorted(
+        name_in(row[0]) for row in rows(DOCS / "architecture.md", "room", "what it is", "what is not in it")
+    ) == sorted(rooms)
+
+
+def test_every_dependency_has_its_reason_and_no_other() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = [
+        *project["project"]["dependencies"],
+        *(name for group in project["dependency-groups"].values() for name in group),
+    ]
+    told = rows(DOCS / "dependencies.md", "package", "why")
+    assert sorted(name_in(row[0]) for row in told) == sorted(re.split(r"[=<>\[]", name)[0] for name in needed)
+
+
+def test_every_command_is_in_the_readme_and_no_other() -> None:
+    told = rows(ROOT / "README.md", "command", "what it does")
+    assert {name_in(row[0]).split()[0] for row in told} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_command_that_does_not_exist(page: Path) -> None:
+    named = set(re.findall(r"python -m app ([a-z]+)", page.read_text()))
+    assert named <= {*COMMANDS, "run"}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_config_shown_for_a_client_is_the_one_that_connect_prints(client: str) -> None:
+    text = (DOCS / "clients.md").read_text()
+    shown = re.findall(rf"<!-- {client} -->\n```\w+\n(.*?)\n```", text, re.DOTALL)
+    assert shown == [config_for(client, "http://localhost:8080/mcp", NO_KEY)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_json_example_is_json(page: Path) -> None:
+    for language in ("json", "json config", "json keys"):
+        for block in blocks(page, language):
+            json.loads(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_config_example_is_one_that_check_has_nothing_to_say_about(page: Path) -> None:
+    for block in blocks(page, "json config"):
+        snapshot = read_snapshot(block.encode(), page.name, {})
+        assert isinstance(snapshot, Snapshot)
+        assert snapshot.notices == ()
+        assert [server.reason for server in snapshot.disabled if not server.by_user] == []
+    for block in blocks(page, "json keys"):
+        assert read_keyring("", block.encode(), page.name, now=0.0).notices == ()
+
+
+@pytest.mark.parametrize("block", blocks(ROOT / "README.md", "sh offline"))
+def test_every_command_of_the_readme_that_needs_no_gateway_runs(block: str, tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = ["sh", "-eu", "-c", block]
+    done = subprocess.run(
+        script, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+        found = (page.parent / target).resolve() if target else page
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
