@@ -120,6 +120,9 @@ def load_settings(
     for name, target, parse, allowed in _TABLE:
         if not (raw := env.get(name, "").strip()):
             continue
+        if parse is values.path and raw.startswith("~/"):
+            # A shell expands it, a `.env` file does not.
+            raw = env.get("HOME", "~") + raw[1:]
         try:
             chosen[target] = parse(raw)
         except ValueError:
