@@ -33,6 +33,7 @@ class Kind(Enum):
     PROTOCOL = "protocol"
     ERA_MISMATCH = "era_mismatch"
     BUSY = "busy"
+    CANCELLED = "cancelled"
     INTERNAL = "internal"
 
 
@@ -66,6 +67,7 @@ TABLE: dict[Kind, Row] = {
     Kind.PROTOCOL: Row(-32603, 200),
     Kind.ERA_MISMATCH: Row(-32603, 200),
     Kind.BUSY: Row(-32603, 200),
+    Kind.CANCELLED: Row(-32603, 200),
     Kind.INTERNAL: Row(-32603, 500),
 }
 

@@ -15,6 +15,8 @@ class Era(Enum):
 
 LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 MODERN_VERSIONS = ("2026-07-28",)
+# Newest first: what discover advertises, and what a client that asked for another revision may choose from.
+SUPPORTED_VERSIONS = (*MODERN_VERSIONS, *reversed(LEGACY_VERSIONS))
 LATEST_LEGACY = LEGACY_VERSIONS[-1]
 LATEST_MODERN = MODERN_VERSIONS[-1]
 # A legacy request without a version header (2025-06-18, "Protocol Version Header").

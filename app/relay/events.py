@@ -67,11 +67,19 @@ class Failed(msgspec.Struct, frozen=True):
 
 
 class Disconnected(msgspec.Struct, frozen=True):
-    """The client closed its connection."""
+    """The client closed its connection, which in its revision cancels the request (modern)."""
+
+    reason: str = "The client closed the connection."
+
+
+class Detached(msgspec.Struct, frozen=True):
+    """The client closed its connection, which in its revision means nothing (legacy): the call runs on."""
 
 
 class Cancelled(msgspec.Struct, frozen=True):
     """The client sent `notifications/cancelled` for this request (legacy)."""
+
+    reason: str = "The client cancelled the request."
 
 
 class Expired(msgspec.Struct, frozen=True):
@@ -81,6 +89,6 @@ class Expired(msgspec.Struct, frozen=True):
 
 
 UpstreamEvent = Noticed | Finished | Failed
-Event = Called | Leased | Noticed | Finished | Failed | Disconnected | Cancelled | Expired
+Event = Called | Leased | Noticed | Finished | Failed | Disconnected | Detached | Cancelled | Expired
 # Where an upstream delivers what concerns one request; synchronous, never blocks, called in wire order.
 Sink = Callable[[UpstreamEvent], None]

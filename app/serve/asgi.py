@@ -24,7 +24,7 @@ def create_app() -> object:
     for notice in (*snapshot.notices, *notices):
         log.warning(to_line(notice))
     plugin = GatewayPlugin(settings, snapshot, keyring, Handover.from_env(os.environ).came_by)
-    app = with_cors(Litestar(plugins=[plugin], openapi_config=None, debug=False), plugin.guards.allows_origin)
+    app = with_cors(Litestar(plugins=[plugin], openapi_config=None, logging_config=None), plugin.guards.allows_origin)
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.
     gc.collect()
     gc.freeze()

@@ -3,6 +3,15 @@
 from app.protocol.faults import Fault
 
 
+class HttpRefusal(Fault, frozen=True):
+    """A fault that came as an HTTP status: negotiation and supervision decide by `status` (401 parks, 404 falls back).
+
+    A transport reports it through `Receiver.failed` or `closed` like any fault; `status` is never put on the wire.
+    """
+
+    status: int = 0
+
+
 class UpstreamError(Exception):
     """Raised by `Transport.open`, negotiation and `Upstream.acquire`; carries the public `fault`.
 
@@ -13,3 +22,7 @@ class UpstreamError(Exception):
         super().__init__(fault.message)
         self.fault = fault
         self.detail = detail
+
+
+class EraRefused(UpstreamError):  # noqa: N818 (a finding, not an error: the other era follows)
+    """The server answered, and does not speak the era it was asked in: try the other one."""

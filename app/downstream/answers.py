@@ -1,0 +1,60 @@
+"""What the gateway answers itself: the handshake of each era, and the merged lists.
+
+Pure but for the wait on starting servers, which the caller does first.
+"""
+
+import msgspec
+
+from app import __version__
+from app.protocol.classify import Inbound
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import text_of
+from app.protocol.methods import Method
+from app.protocol.versions import SUPPORTED_VERSIONS, Era, negotiate
+from app.relay.view import LISTED, View
+
+IDENTITY = {"name": "mcp-proxy", "title": "MCP Proxy", "version": __version__}
+SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+_LISTING = {member: listing for listing, member in LISTED.items()}
+
+
+def initialize(view: View, version: str) -> bytes:
+    """The result of `initialize`, for the negotiated `version`."""
+    result: dict[str, object] = {
+        "protocolVersion": version,
+        "capabilities": view.capabilities(),
+        "serverInfo": IDENTITY,
+    }
+    instructions = view.instructions()
+    return msgspec.json.encode(result | {"instructions": instructions} if instructions else result)
+
+
+def discover(view: View) -> bytes:
+    """The result of `server/discover`."""
+    result: dict[str, object] = {
+        "resultType": "complete",
+        "supportedVersions": SUPPORTED_VERSIONS,
+        "capabilities": view.capabilities(),
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": {SERVER_INFO: IDENTITY},
+    }
+    instructions = view.instructions()
+    return msgspec.json.encode(result | {"instructions": instructions} if instructions else result)
+
+
+def requested_version(inbound: Inbound) -> str | Fault:
+    """The revision an `initialize` gets."""
+    requested = text_of(inbound.message.params.get("protocolVersion"))
+    if requested is None:
+        return Fault(Kind.INVALID_PARAMS, "`params.protocolVersion` must be a string.")
+    return negotiate(requested)
+
+
+def listing(view: View, inbound: Inbound, method: Method) -> bytes | Fault:
+    """The result of a list method. Everything is on one page, so there is no cursor we could have given."""
+    if "cursor" in inbound.message.params:
+        return Fault(Kind.INVALID_PARAMS, "Unknown cursor: every list is one page.")
+    if inbound.era is Era.MODERN and method.capability not in view.capabilities():
+        return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
+    return view.list_result(_LISTING[method.listed], inbound.era)

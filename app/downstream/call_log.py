@@ -1,0 +1,43 @@
+"""One line a call: who called what, on which server, how it ended and how long it took. Never a key or an argument."""
+
+import logging
+import secrets
+import time
+from itertools import count
+
+from app.protocol.versions import Era
+
+log = logging.getLogger("app.call")
+MAX_NAME = 256
+
+
+class CallLog:
+    """Numbers requests and writes their lines. Ids are unique across restarts, and guess nothing."""
+
+    def __init__(self) -> None:
+        self._boot = secrets.token_hex(4)
+        self._numbers = count(1)
+
+    def next_id(self) -> str:
+        """The id a client sees in `X-Request-Id`, and an operator in the log."""
+        return f"{self._boot}-{next(self._numbers)}"
+
+    def write(
+        self, client: str, method: str, name: str, server: str, era: Era, outcome: str, began: float, request_id: str
+    ) -> None:
+        """`name`: the tool, prompt or URI as the client gave it; `began`: `time.perf_counter()` at the first byte."""
+        log.info(
+            "call",
+            extra={
+                "fields": {
+                    "client": client,
+                    "method": method,
+                    "tool": name[:MAX_NAME],
+                    "server": server,
+                    "era": era.value,
+                    "outcome": outcome or "closed",
+                    "ms": round((time.perf_counter() - began) * 1000, 2),
+                    "request": request_id,
+                }
+            },
+        )

@@ -1,0 +1,236 @@
+"""The MCP endpoint: `/mcp`, and `/servers/NAME/mcp` for one server alone.
+
+A raw ASGI handler: guards ran before it, and nothing stands between it and the wire. Reads one message, finds its
+session and its place, and lets `answers` or `gateway.relaying` do the rest (INTERFACE, "Endpoints").
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+from litestar.types import Receive, Scope, Send
+
+from app.config.keys import Principal
+from app.downstream import answers
+from app.downstream.body import read_body
+from app.downstream.call_log import CallLog
+from app.downstream.cors import preflight_headers
+from app.downstream.faults import NOT_FOUND, plain, to_answer
+from app.downstream.guards import principal_of
+from app.downstream.response import RelayResponse, send_empty, send_json
+from app.gateway.gateway import Gateway
+from app.gateway.inbox import Inbox
+from app.gateway.relaying import Relayed, relay
+from app.gateway.sessions import Session
+from app.protocol.classify import Accept, Head, Inbound, classify, read_head
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import NO_RAW, Rejection, text_of
+from app.protocol.methods import Answer
+from app.protocol.versions import LEGACY_VERSIONS, Era
+from app.relay.events import Result
+from app.relay.view import View
+
+SESSION = b"mcp-session-id"
+ALLOW = (b"allow", b"POST, DELETE, OPTIONS")
+ALLOW_MODERN = (b"allow", b"POST, OPTIONS")
+UNKNOWN_SESSION = Fault(Kind.UNKNOWN_SESSION, "Unknown or expired session; send initialize again.")
+_PLAIN_JSON = Accept(json=True, stream=False)
+
+
+class Visit(msgspec.Struct):
+    """One message in progress: who sent it, to which part of the gateway, and in which session."""
+
+    principal: Principal
+    only: str
+    inbound: Inbound
+    session: Session | None
+    response: RelayResponse
+    send: Send
+
+
+class Endpoint:
+    """Serves both paths. `gateway` gives the running one."""
+
+    def __init__(self, gateway: Callable[[], Gateway], max_body: int, call_log: CallLog) -> None:
+        self._gateway = gateway
+        self._max_body = max_body
+        self._log = call_log
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request on either path, of any method."""
+        method: str = scope["method"]  # pyright: ignore[reportGeneralTypeIssues]  # an HTTP scope
+        if method == "OPTIONS":
+            await send_empty(send, 204, preflight_headers(scope))
+            return
+        principal = principal_of(scope)
+        only = str(scope["path_params"].get("name", ""))
+        if only and not self._serves(principal, only):
+            await send_json(send, 404, NOT_FOUND)
+        elif method == "POST":
+            await self._post(scope, receive, send, principal, only)
+        elif method == "DELETE":
+            await self._delete(scope, send, principal)
+        else:
+            await _not_allowed(scope, send)
+
+    def _serves(self, principal: Principal, only: str) -> bool:
+        return only in self._gateway().current.upstreams and principal.grant.on(only).sees
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str) -> None:
+        began = time.perf_counter()
+        body = await read_body(scope, receive, self._max_body)
+        if body is None:
+            found: Inbound | Rejection = Rejection(
+                Fault(Kind.TOO_LARGE, f"The body is larger than {self._max_body} bytes.")
+            )
+        else:
+            found = classify(scope["headers"], body)
+        request_id = self._log.next_id()
+        if isinstance(found, Rejection):
+            era = Era.LEGACY
+            response = RelayResponse(
+                receive,
+                send,
+                era=era,
+                ident=bytes(found.id),
+                method="",
+                token=b"",
+                accept=_PLAIN_JSON,
+                request_id=request_id,
+            )
+            await response.reply(found.fault)
+            self._log.write(principal.client_id, "", "", "", era, response.outcome, began, request_id)
+            return
+        message = found.message
+        response = RelayResponse(
+            receive, send, era=found.era, ident=bytes(message.id), method=message.method, token=found.meta.token,
+            accept=found.accept, request_id=request_id,
+        )  # fmt: skip
+        server = await self._serve(Visit(principal, only, found, None, response, send))
+        if message.method:
+            name = text_of(message.params.get("name") or message.params.get("uri")) or ""
+            self._log.write(
+                principal.client_id, message.method, name, server, found.era, response.outcome, began, request_id
+            )
+
+    async def _serve(self, visit: Visit) -> str:
+        """Answer one message. Returns the server it went to, if any."""
+        inbound = visit.inbound
+        if inbound.era is Era.LEGACY and inbound.message.method != "initialize":
+            visit.session = self._session(visit.principal, inbound)
+            if visit.session is None:
+                await visit.response.reply(UNKNOWN_SESSION)
+                return ""
+        if not inbound.message.is_request:
+            await self._notified(visit)
+            return ""
+        if inbound.method is None:
+            await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
+            return ""
+        if inbound.method.answer is Answer.RELAY:
+            return await self._relay(visit)
+        await self._answer(visit, inbound.method.answer)
+        return ""
+
+    def _session(self, principal: Principal, inbound: Inbound) -> Session | None:
+        sessions = self._gateway().sessions
+        if not inbound.session:
+            return sessions.implicit(principal.client_id, inbound.version)
+        return sessions.find(principal.client_id, inbound.session)
+
+    async def _notified(self, visit: Visit) -> None:
+        """202 for a notification; a response answers nothing we asked."""
+        message = visit.inbound.message
+        if not message.method:
+            await visit.response.reply(Fault(Kind.INVALID_REQUEST, "This response answers no request of the gateway."))
+            return
+        if message.method == "notifications/cancelled" and visit.session is not None:
+            visit.session.cancel(
+                bytes(message.params.get("requestId", NO_RAW)),
+                (text_of(message.params.get("reason")) or "The client cancelled the request.")[:200],
+            )
+        await send_empty(visit.send, 202)
+
+    async def _answer(self, visit: Visit, answer: Answer) -> None:
+        gateway, inbound = self._gateway(), visit.inbound
+        view = self._view(visit)
+        match answer:
+            case Answer.INITIALIZE:
+                await self._initialize(visit, view)
+                return
+            case Answer.PING:
+                result: bytes | Fault = b"{}"
+            case Answer.DISCOVER:
+                result = answers.discover(view)
+            case _:
+                assert inbound.method is not None, "only known methods get here"
+                await gateway.listed(view)
+                result = answers.listing(self._view(visit), inbound, inbound.method)
+        if isinstance(result, Fault):
+            await visit.response.reply(result)
+        else:
+            await visit.response.reply(Result(msgspec.Raw(result), inbound.era))
+
+    async def _initialize(self, visit: Visit, view: View) -> None:
+        version = answers.requested_version(visit.inbound)
+        if isinstance(version, Fault):
+            await visit.response.reply(version)
+            return
+        session = self._gateway().sessions.open(visit.principal.client_id, version)
+        visit.response.headers.append((SESSION, session.id.encode()))
+        await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
+
+    async def _relay(self, visit: Visit) -> str:
+        inbound = visit.inbound
+        session = visit.session
+
+        @contextmanager
+        def running(inbox: Inbox) -> Iterator[None]:
+            if session is None:
+                yield
+                return
+            ident = bytes(inbound.message.id)
+            session.started(ident, inbox)
+            try:
+                yield
+            finally:
+                session.ended(ident, inbox)
+
+        call = Relayed(
+            visit.principal.client_id,
+            session.id if session else "",
+            inbound.era,
+            inbound.message.method,
+            inbound.message.params,
+            inbound.meta.members,
+            inbound.meta.token,
+            lambda: self._view(visit),
+            running,
+        )
+        return await relay(self._gateway(), call, visit.response)
+
+    def _view(self, visit: Visit) -> View:
+        return self._gateway().current.view(visit.principal.grant, visit.only)
+
+    async def _delete(self, scope: Scope, send: Send, principal: Principal) -> None:
+        head = read_head(scope["headers"])
+        if _is_modern(head):
+            await _not_allowed(scope, send)
+        elif not head.session:
+            await send_json(send, 400, plain("bad_request", "DELETE ends a session: send its Mcp-Session-Id."))
+        elif self._gateway().sessions.close(principal.client_id, head.session.decode("latin-1")):
+            await send_empty(send, 204)
+        else:
+            status, body = to_answer(UNKNOWN_SESSION, b"", Era.LEGACY, "")
+            await send_json(send, status, body)
+
+
+def _is_modern(head: Head) -> bool:
+    return bool(head.versions) and head.version.decode("latin-1") not in LEGACY_VERSIONS
+
+
+async def _not_allowed(scope: Scope, send: Send) -> None:
+    """Also GET: this gateway opens no stream of its own yet, which the spec answers so."""
+    allow = ALLOW_MODERN if _is_modern(read_head(scope["headers"])) else ALLOW
+    await send_json(send, 405, plain("method_not_allowed", f"Allowed here: {allow[1].decode()}"), [allow])

@@ -1,0 +1,53 @@
+"""What a request must fulfil before anything of it is read. `async def`: Litestar runs others in a thread pool.
+
+Order as PROTOCOL.md section 1: Origin and Host first, then who calls.
+"""
+
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Scope
+
+from app.config.keys import Principal
+from app.config.settings import Settings
+from app.downstream.authenticators import Authenticator
+from app.downstream.refusals import Refused
+from app.protocol.faults import Fault, Kind
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+_PRINCIPAL = "mcp.principal"
+FOREIGN_ORIGIN = Fault(Kind.FORBIDDEN_ORIGIN, "This origin may not call; MCP_ALLOWED_ORIGINS lists those that may.")
+FOREIGN_HOST = Fault(Kind.FORBIDDEN_HOST, "This host name is not served; MCP_ALLOWED_HOSTS lists those that are.")
+
+
+class Guards:
+    """The guards of every route, over one set of settings."""
+
+    def __init__(self, settings: Settings, authenticator: Authenticator) -> None:
+        self.allows_origin = settings.allows_origin()
+        self._allows_host = settings.allows_host()
+        self._authenticator = authenticator
+
+    async def requires_own_site(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """403 for a page of another site, and for a Host name that is not ours (DNS rebinding)."""
+        for name, value in connection.scope["headers"]:
+            if name == b"origin" and not self.allows_origin(value.decode("latin-1")):
+                raise Refused(FOREIGN_ORIGIN)
+            if name == b"host" and self._allows_host and not self._allows_host(value.decode("latin-1")):
+                raise Refused(FOREIGN_HOST)
+
+    async def requires_principal(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """401 unless the caller is known. Preflights carry no key and need none."""
+        scope = cast("dict[str, Any]", connection.scope)
+        if scope["method"] == "OPTIONS":
+            return
+        principal = self._authenticator.identify(connection.scope)
+        if principal is None:
+            raise Refused(Fault(Kind.UNAUTHENTICATED, self._authenticator.refusal))
+        scope[_PRINCIPAL] = principal
+
+
+def principal_of(scope: Scope) -> Principal:
+    """Who calls; set by `requires_principal`, which stands before every route that asks."""
+    return cast("dict[str, Any]", scope)[_PRINCIPAL]

@@ -1,0 +1,58 @@
+"""Everything of ours that Litestar carries: routes, guards, exception handlers, and the gateway's life."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, asgi
+from litestar.config.app import AppConfig
+from litestar.plugins import InitPlugin
+
+from app.config.keys import Keyring
+from app.config.settings import Settings
+from app.config.snapshot import Snapshot
+from app.downstream.authenticators import Authenticator, Way
+from app.downstream.call_log import CallLog
+from app.downstream.endpoint import Endpoint
+from app.downstream.guards import Guards
+from app.downstream.health import Health, health_controller
+from app.downstream.refusals import HANDLERS
+from app.gateway.gateway import Gateway
+
+PATHS = ["/mcp", "/servers/{name:str}/mcp"]
+
+
+class GatewayPlugin(InitPlugin):
+    """Serves one gateway. `came_by` tells which of our sockets a request came through."""
+
+    def __init__(
+        self, settings: Settings, snapshot: Snapshot, keyring: Keyring, came_by: Callable[[object], Way]
+    ) -> None:
+        self._settings = settings
+        self._snapshot = snapshot
+        self._keyring = keyring
+        self._gateway: Gateway | None = None
+        self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
+        self.guards = Guards(settings, self._authenticator)
+
+    @property
+    def gateway(self) -> Gateway:
+        """The running gateway; there is one once the lifespan has begun."""
+        assert self._gateway is not None, "requests come after the lifespan's start"
+        return self._gateway
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, CallLog())
+        handler = asgi(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
+        health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
+        app_config.route_handlers.extend([handler, health_controller(health)])
+        app_config.guards.append(self.guards.requires_own_site)
+        app_config.exception_handlers = {**app_config.exception_handlers, **HANDLERS}
+        app_config.lifespan = [*app_config.lifespan, self._lifespan]
+        app_config.openapi_config = None
+        return app_config
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
+        self._gateway = Gateway(self._settings, self._snapshot, self._keyring)
+        async with self._gateway.running():
+            yield

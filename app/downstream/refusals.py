@@ -1,0 +1,52 @@
+"""What ends a request before it is an MCP message, as plain JSON: one body for every cause of one status.
+
+Litestar's own exceptions (no route, wrong method) and whatever nothing expected end here too.
+"""
+
+import logging
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from app.downstream.faults import NOT_FOUND, plain, to_plain
+from app.protocol.faults import Fault, Kind
+
+log = logging.getLogger("app.downstream")
+Incoming = Request[Any, Any, Any]
+_NAMES = {400: "bad_request", 405: "method_not_allowed"}
+
+
+class Refused(Exception):
+    """Raised by guards: the request goes no further."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+def _refused(_: Incoming, error: Refused) -> Response[bytes]:
+    headers = {"www-authenticate": "Bearer"} if error.fault.kind is Kind.UNAUTHENTICATED else {}
+    return _json(error.fault.row.modern, to_plain(error.fault), headers)
+
+
+def _of_litestar(_: Incoming, error: HTTPException) -> Response[bytes]:
+    if error.status_code == 404:
+        return _json(404, NOT_FOUND)
+    allow = (error.headers or {}).get("allow")
+    name = _NAMES.get(error.status_code, "error")
+    body = plain(name, f"Allowed here: {allow}" if allow else "The request cannot be served.")
+    return _json(error.status_code, body, {"allow": allow} if allow else None)
+
+
+def _unexpected(request: Incoming, error: Exception) -> Response[bytes]:
+    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    return _json(500, plain("internal", "The gateway failed; its log says why."))
+
+
+def _json(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+HANDLERS: ExceptionHandlersMap = {Refused: _refused, HTTPException: _of_litestar, Exception: _unexpected}

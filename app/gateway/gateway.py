@@ -1,0 +1,98 @@
+"""The gateway's state and its life: the current generation, the sessions, and the task group everything lives in.
+
+Opened by the app's lifespan and closed by it. Holds no HTTP: `downstream` translates.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from app.config.keys import Keyring
+from app.config.settings import Settings
+from app.config.snapshot import Snapshot
+from app.gateway.drain import DRAIN
+from app.gateway.driver import Driver
+from app.gateway.generation import Generation
+from app.gateway.sessions import SessionTable
+from app.protocol.faults import Fault, Kind
+from app.relay.events import Expired
+from app.relay.view import View
+from app.upstream.registry import UpstreamRegistry
+from app.upstream.upstream import State
+
+log = logging.getLogger("app.gateway")
+
+# A list asked for while a server is still starting waits for it this long, then answers with what is there.
+LIST_WAIT = 2.0
+SWEEP = 60.0
+# Of the 5 s that a stop leaves to calls (RELIABILITY.md, timeout ladder): after this they are told.
+DRAIN_CALLS = 4.0
+# A remote server without a feed of changes is listed anew when its catalog is older than this and somebody asks.
+STALE = 60.0
+STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call is unknown.", retry_after=2.0)
+
+
+class Gateway:
+    """`current` is what new requests enter; swapping it is one assignment."""
+
+    def __init__(self, settings: Settings, snapshot: Snapshot, keyring: Keyring) -> None:
+        self.settings = settings
+        self.sessions = SessionTable(asyncio.get_running_loop().time)
+        self.drivers: set[Driver] = set()
+        self.drain = DRAIN
+        self._snapshot = snapshot
+        self._keyring = keyring
+
+    def __repr__(self) -> str:
+        return f"<Gateway {self.current!r} {len(self.drivers)} calls {self.sessions!r}>"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Gateway"]:
+        """Start every server at once and serve meanwhile; on leaving, end them all."""
+        async with asyncio.TaskGroup() as tasks, anyio.create_task_group() as servers:
+            self.tasks = tasks
+            registry = UpstreamRegistry(servers, data_directory=self._data_directory(), adopt_orphans=True)
+            upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
+            self.current = Generation(self._snapshot, self._keyring, upstreams)
+            housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain())]
+            try:
+                yield self
+            finally:
+                for task in housekeeping:
+                    task.cancel()
+                await registry.aclose()
+                servers.cancel_scope.cancel()
+
+    async def listed(self, view: View) -> None:
+        """Wait until every server in `view` has been listed once or has failed to start, at most `LIST_WAIT`."""
+        upstreams = [self.current.upstreams[source.server] for source in view.sources]
+        for upstream in upstreams:
+            upstream.refresh_if_older_than(STALE)
+        waiting = [upstream for upstream in upstreams if upstream.catalog is None and upstream.state is State.STARTING]
+        if waiting:
+            tasks = [self.tasks.create_task(upstream.wait_listed(LIST_WAIT)) for upstream in waiting]
+            await asyncio.wait(tasks, timeout=LIST_WAIT)
+
+    def _data_directory(self) -> Path | None:
+        directory = Path(self.settings.data_dir)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            return None
+        return directory if os.access(directory, os.W_OK) else None
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            self.sessions.expire()
+
+    async def _drain(self) -> None:
+        await self.drain.wait()
+        await asyncio.sleep(DRAIN_CALLS)
+        for driver in list(self.drivers):
+            driver.inbox.put(Expired(STOPPING))

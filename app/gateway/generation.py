@@ -1,0 +1,57 @@
+"""A compiled config with the servers it keeps alive and the calls that run on it.
+
+A generation is entered by every request and never changes; a reload makes another one (DESIGN.md rule 7). What callers
+see of it is merged here from the servers' catalogs, and kept until one of those changes.
+"""
+
+from collections.abc import Mapping
+
+from app.config.keys import Keyring
+from app.config.snapshot import ServerSpec, Snapshot
+from app.relay.directory import Directory, Source
+from app.relay.policy import Grant, name_filter
+from app.relay.view import View
+from app.upstream.upstream import Upstream
+
+MAX_VIEWS = 4096
+
+
+class Generation:
+    """`upstreams` in config order, by cleaned name."""
+
+    def __init__(self, snapshot: Snapshot, keyring: Keyring, upstreams: Mapping[str, Upstream]) -> None:
+        self.snapshot = snapshot
+        self.keyring = keyring
+        self.upstreams = dict(upstreams)
+        self._rules = {spec.name: name_filter(spec.tools.allow, spec.tools.deny) for spec in snapshot.servers}
+        self._versions: tuple[int, ...] = ()
+        self._directories: dict[str, Directory] = {}
+        self._views: dict[tuple[Grant, str], View] = {}
+
+    def __repr__(self) -> str:
+        return f"<Generation {len(self.upstreams)} servers>"
+
+    def view(self, grant: Grant, only: str = "") -> View:
+        """What `grant` may see: of all servers, or of `only` one alone, whose names then have no prefix."""
+        versions = tuple(upstream.version for upstream in self.upstreams.values())
+        if versions != self._versions:
+            self._versions = versions
+            self._directories.clear()
+            self._views.clear()
+        view = self._views.get((grant, only))
+        if view is None:
+            if len(self._views) >= MAX_VIEWS:
+                self._views.clear()
+            view = self._views[grant, only] = View(self._directory(only), grant)
+        return view
+
+    def _directory(self, only: str) -> Directory:
+        directory = self._directories.get(only)
+        if directory is None:
+            specs = [spec for spec in self.snapshot.servers if only in ("", spec.name)]
+            directory = Directory(self._source(spec, "" if only else spec.prefix) for spec in specs)
+            self._directories[only] = directory
+        return directory
+
+    def _source(self, spec: ServerSpec, prefix: str) -> Source:
+        return Source(spec.name, prefix, self._rules[spec.name], self.upstreams[spec.name].catalog)

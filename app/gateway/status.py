@@ -1,0 +1,41 @@
+"""What health and commands are told about servers. Public text only: raw output of a server never gets here."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from app.config.keys import Principal
+from app.gateway.gateway import Gateway
+from app.gateway.generation import Generation
+from app.relay.directory import Listing
+from app.relay.policy import Grant
+
+EVERYTHING = Grant(["*"])
+
+
+def server_details(generation: Generation, principal: Principal | None) -> dict[str, dict[str, Any]]:
+    """State, tools, since when and why, for each server `principal` may see (None: all), in config order.
+
+    A server that its entry keeps from running is there with its reason; one the user switched off is not.
+    """
+    grant = principal.grant if principal else EVERYTHING
+    view = generation.view(grant)
+    details: dict[str, dict[str, Any]] = {}
+    for name, upstream in generation.upstreams.items():
+        if not grant.on(name).sees:
+            continue
+        details[name] = {
+            "state": upstream.state.value,
+            "tools": view.count(name, Listing.TOOLS),
+            "since": datetime.fromtimestamp(upstream.since, UTC).isoformat(timespec="seconds"),
+        }
+        if upstream.reason:
+            details[name]["fault"] = upstream.reason
+    for server in generation.snapshot.disabled:
+        if not server.by_user and grant.on(server.name).sees:
+            details[server.name] = {"state": "disabled", "tools": 0, "fault": server.reason}
+    return details
+
+
+def ready(gateway: Gateway) -> str:
+    """Why the gateway is not ready to serve; empty when it is."""
+    return "The gateway is stopping." if gateway.drain.begun else ""

@@ -1,0 +1,192 @@
+"""Which era and session a POST belongs to and whether it may go on: the ladder of PROTOCOL.md sections 1 and 3.1.
+
+Pure, and never raises: the first rung that fails becomes a `Rejection`, the rest an `Inbound`. Header values arrive as
+the server library read them; surrounding white space is taken off here, since httptools keeps it.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import msgspec
+
+from app.protocol import meta as meta_of
+from app.protocol.faults import Fault, Kind
+from app.protocol.headers import check_routing
+from app.protocol.jsonrpc import Message, Rejection, decode, members_of
+from app.protocol.meta import Meta, read_meta
+from app.protocol.methods import Method, method_for
+from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, SUPPORTED_VERSIONS, Era
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Accept(msgspec.Struct, frozen=True):
+    """The two content types an MCP answer can have, and which of them the client takes."""
+
+    json: bool
+    stream: bool
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """A message that passed the ladder.
+
+    `version` is the revision that binds this request (a legacy one: what its header says, or the assumed one);
+    `method` is None for a method its era does not know, and for a notification; `session` the legacy session id or "".
+    """
+
+    era: Era
+    version: str
+    session: str
+    message: Message
+    meta: Meta
+    method: Method | None
+    accept: Accept
+
+
+class Head(msgspec.Struct):
+    """The headers the ladder reads, stripped."""
+
+    content_type: bytes = b""
+    content_encoding: bytes = b""
+    accept: bytes = b""
+    version: bytes = b""
+    session: bytes = b""
+    versions: int = 0
+
+
+_FIELDS = {
+    b"content-type": "content_type",
+    b"content-encoding": "content_encoding",
+    b"accept": "accept",
+    b"mcp-protocol-version": "version",
+    b"mcp-session-id": "session",
+}
+_LEGACY_BYTES = frozenset(version.encode() for version in LEGACY_VERSIONS)
+_OWS = b" \t"
+
+
+def read_head(headers: Headers) -> Head:
+    """Collect the headers the ladder reads. Repeated `Accept` lines are one list, as HTTP says."""
+    head = Head()
+    for name, value in headers:
+        field = _FIELDS.get(name)
+        if field is None:
+            continue
+        if field == "accept" and head.accept:
+            value = head.accept + b"," + value
+        setattr(head, field, value.strip(_OWS))
+        head.versions += field == "version"
+    return head
+
+
+def classify(headers: list[tuple[bytes, bytes]], body: bytes) -> Inbound | Rejection:
+    """Climb the ladder with one POST. Returns what it is, or why it goes no further."""
+    head = read_head(headers)
+    if not is_json(head.content_type) or head.content_encoding.lower() not in (b"", b"identity"):
+        return _refused(
+            Kind.UNSUPPORTED_MEDIA, "Send the body as Content-Type: application/json, UTF-8, not compressed."
+        )
+    accept = read_accept(head.accept)
+    if not accept.json and not accept.stream:
+        return _refused(Kind.NOT_ACCEPTABLE, "Accept must allow application/json or text/event-stream.")
+    message = decode(body)
+    if isinstance(message, Rejection):
+        return message
+    if head.versions and (head.version not in _LEGACY_BYTES or head.versions > 1):
+        return _modern(headers, head, message, accept)
+    return _legacy(head, message, accept)
+
+
+def _modern(headers: list[tuple[bytes, bytes]], head: Head, message: Message, accept: Accept) -> Inbound | Rejection:
+    """2026-07-28: envelope there, headers agree, version supported. Notifications pass, to be dropped."""
+    if head.versions > 1:
+        return _refused(Kind.HEADER_MISMATCH, "MCP-Protocol-Version is given more than once.", message)
+    if not message.method:
+        return _refused(
+            Kind.INVALID_REQUEST, "A response has no place here: this revision sends no requests to clients.", message
+        )
+    version = head.version.decode("latin-1")
+    if not message.is_request:
+        return Inbound(Era.MODERN, version, "", message, meta_of.NOTHING, None, accept)
+    meta = read_meta(message)
+    if meta is None:
+        return _refused(
+            Kind.INVALID_PARAMS,
+            "`_meta` must be an object, each member once, with a text or number as progressToken.",
+            message,
+        )
+    if not meta.version and version in MODERN_VERSIONS:
+        return _refused(Kind.INVALID_PARAMS, f"`_meta` needs `{meta_of.PROTOCOL_VERSION}`.", message)
+    if meta.version and meta.version != version:
+        return _refused(Kind.HEADER_MISMATCH, "MCP-Protocol-Version differs from the version in `_meta`.", message)
+    mismatch = check_routing(headers, message.method, message.params)
+    if mismatch:
+        return _refused(Kind.HEADER_MISMATCH, mismatch, message)
+    if version not in MODERN_VERSIONS:
+        return Rejection(unsupported(version), message.id)
+    if members_of(meta.members.get(meta_of.CLIENT_CAPABILITIES, b"")) is None:
+        return _refused(Kind.INVALID_PARAMS, f"`_meta` needs `{meta_of.CLIENT_CAPABILITIES}`, an object.", message)
+    return Inbound(Era.MODERN, version, "", message, meta, method_for(message.method, Era.MODERN), accept)
+
+
+def _legacy(head: Head, message: Message, accept: Accept) -> Inbound | Rejection:
+    """Up to 2025-11-25. Which session it belongs to is for the session table to say."""
+    meta = read_meta(message)
+    if meta is None:
+        return _refused(
+            Kind.INVALID_PARAMS,
+            "`_meta` must be an object, each member once, with a text or number as progressToken.",
+            message,
+        )
+    if not head.versions and meta.version:
+        return _refused(Kind.HEADER_MISMATCH, "The MCP-Protocol-Version header is missing.", message)
+    version = head.version.decode() if head.versions else ASSUMED_LEGACY
+    method = method_for(message.method, Era.LEGACY) if message.is_request else None
+    return Inbound(Era.LEGACY, version, head.session.decode("latin-1"), message, meta, method, accept)
+
+
+def unsupported(version: str) -> Fault:
+    """−32022 with the list the client may choose from (2026-07-28, versioning)."""
+    shown = version if len(version) <= 64 and version.isprintable() else ""
+    return Fault(
+        Kind.UNSUPPORTED_VERSION,
+        "Unsupported protocol version.",
+        data={"supported": list(SUPPORTED_VERSIONS), "requested": shown},
+    )
+
+
+@lru_cache(maxsize=64)
+def is_json(content_type: bytes) -> bool:
+    """`application/json`, with no charset or UTF-8."""
+    kind, *parameters = content_type.lower().split(b";")
+    charsets = [
+        value.strip(b'" \t') for name, _, value in (p.partition(b"=") for p in parameters) if name.strip() == b"charset"
+    ]
+    return kind.strip() == b"application/json" and all(charset in (b"utf-8", b"utf8") for charset in charsets)
+
+
+@lru_cache(maxsize=64)
+def read_accept(value: bytes) -> Accept:
+    """What an `Accept` header allows. Missing or `*/*` is answered in JSON, and may become a stream."""
+    if not value.strip():
+        return Accept(json=True, stream=False)
+    weights: dict[bytes, bool] = {}
+    for part in value.lower().split(b","):
+        kind, *parameters = part.split(b";")
+        weights[kind.strip()] = not any(_is_zero(parameter) for parameter in parameters)
+
+    def takes(kind: bytes) -> bool:
+        group = kind.split(b"/")[0] + b"/*"
+        return next((weights[name] for name in (kind, group, b"*/*") if name in weights), False)
+
+    explicit = takes(b"text/event-stream") and weights.get(b"text/event-stream", False)
+    return Accept(json=takes(b"application/json"), stream=explicit)
+
+
+def _is_zero(parameter: bytes) -> bool:
+    name, _, value = parameter.partition(b"=")
+    return name.strip() == b"q" and value.strip().rstrip(b"0") in (b"", b"0.")
+
+
+def _refused(kind: Kind, text: str, message: Message | None = None) -> Rejection:
+    return Rejection(Fault(kind, text), message.id) if message else Rejection(Fault(kind, text))

@@ -1,0 +1,195 @@
+"""One JSON-RPC message out of bytes, or the reason why there is none; and envelopes back into bytes.
+
+Pure. Values stay undecoded (`msgspec.Raw`) below the members that are read here. What JSON parsers disagree about
+(invalid UTF-8, deep nesting, numbers no peer can hold, repeated keys) is decided in `decode` and nowhere else, so that
+what we judge a message by is what the server sees (RELIABILITY.md section 2a, B24 to B33).
+"""
+
+import re
+
+import msgspec
+
+from app.protocol.faults import Fault, Kind
+
+MAX_DEPTH = 128
+# Node's parser turns a number past 1.8e308 into Infinity, and CPython refuses an integer of more than 4300 digits.
+MAX_DIGITS = 1000
+MAX_ID_BYTES = 1024
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_INNERMOST = re.compile(rb"\{[^{}\[\]]*\}|\[[^{}\[\]]*\]")
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}|[eE]\+?[0-9]{3}" % MAX_DIGITS)
+_EXPONENT = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3,}")
+_SURROGATE_PAIR = re.compile(rb"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\\\")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+
+NO_RAW = msgspec.Raw()
+NO_PARAMS: dict[str, msgspec.Raw] = {}
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A client's message. `id` is its JSON as sent, empty for a notification; `method` is empty for a response."""
+
+    method: str
+    id: msgspec.Raw
+    params: dict[str, msgspec.Raw]
+
+    @property
+    def is_request(self) -> bool:
+        return bool(self.method) and bool(bytes(self.id))
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A message that goes no further: why, and the `id` to answer under where it was readable."""
+
+    fault: Fault
+    id: msgspec.Raw = NO_RAW
+
+
+def decode(body: bytes) -> Message | Rejection:
+    """Read one message. Never raises."""
+    if not body.isascii() and not _is_utf8(body):
+        return _refused(Kind.PARSE_ERROR, "The body is not valid UTF-8.")
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        return _refused(Kind.INVALID_REQUEST, f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+    if _LONG_NUMBER.search(body) and _has_unholdable_number(body):
+        return _refused(Kind.PARSE_ERROR, "The JSON holds a number that is too large.")
+    try:
+        members = _members(body)
+    except msgspec.ValidationError:
+        text = "The body must be one JSON-RPC object"
+        return _refused(Kind.INVALID_REQUEST, f"{text}; batches are not accepted." if _is_array(body) else f"{text}.")
+    except msgspec.DecodeError:
+        return _refused(Kind.PARSE_ERROR, "The body is not valid JSON.")
+    return _envelope(body, members)
+
+
+def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejection:
+    ident = members.get("id", NO_RAW)
+    raw_id = bytes(ident)
+    if raw_id and not _is_id(raw_id):
+        return _refused(Kind.INVALID_REQUEST, "`id` must be a string or a number.")
+    if repeats_key(body, members):
+        return _refused(Kind.INVALID_REQUEST, "A member of the message is given twice.", ident)
+    if bytes(members.get("jsonrpc", NO_RAW)) != b'"2.0"':
+        return _refused(Kind.INVALID_REQUEST, '`jsonrpc` must be "2.0".', ident)
+    if "method" not in members:
+        if "result" in members or "error" in members:
+            return Message("", ident, NO_PARAMS)
+        return _refused(Kind.INVALID_REQUEST, "`method` is missing.", ident)
+    try:
+        method = _text(members["method"])
+    except msgspec.DecodeError:
+        return _refused(Kind.INVALID_REQUEST, "`method` must be a string.", ident)
+    if not method:
+        return _refused(Kind.INVALID_REQUEST, "`method` is empty.", ident)
+    if "params" not in members:
+        return Message(method, ident, NO_PARAMS)
+    try:
+        params = _members(members["params"])
+    except msgspec.DecodeError:
+        return _refused(Kind.INVALID_PARAMS, "`params` must be an object.", ident)
+    if repeats_key(bytes(members["params"]), params):
+        return _refused(Kind.INVALID_PARAMS, "A member of `params` is given twice.", ident)
+    return Message(method, ident, params)
+
+
+def members_of(raw: msgspec.Raw | bytes) -> dict[str, msgspec.Raw] | None:
+    """The members of a JSON object, undecoded; None when it is not an object."""
+    try:
+        return _members(raw)
+    except msgspec.DecodeError:
+        return None
+
+
+def text_of(raw: msgspec.Raw | bytes | None) -> str | None:
+    """A JSON string's value; None when it is not a string."""
+    if raw is None:
+        return None
+    try:
+        return _text(raw)
+    except msgspec.DecodeError:
+        return None
+
+
+def repeats_key(text: bytes, members: dict[str, msgspec.Raw]) -> bool:
+    """Whether the object `text` has a key twice (decoding kept the last, `members`).
+
+    Compact JSON, which clients send, is settled by its length; anything else by counting colons at the top level.
+    """
+    size = 1 + sum(4 + len(key) + memoryview(value).nbytes for key, value in members.items()) if members else 2
+    if size == len(text):
+        return False
+    flat = _STRING.sub(b"0", text.strip())[1:-1]
+    while b"{" in flat or b"[" in flat:
+        flat = _INNERMOST.sub(b"0", flat)
+    return flat.count(b":") != len(members)
+
+
+def result(ident: bytes, raw: bytes) -> bytes:
+    """The envelope of a successful answer."""
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (ident, raw)
+
+
+def error(ident: bytes, raw: bytes) -> bytes:
+    """The envelope of an error; without an id where there was none to read."""
+    if not ident:
+        return b'{"jsonrpc":"2.0","error":%b}' % raw
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (ident, raw)
+
+
+def notification(method: str, params: bytes) -> bytes:
+    """A message nobody answers."""
+    if not params:
+        return b'{"jsonrpc":"2.0","method":%b}' % msgspec.json.encode(method)
+    return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (msgspec.json.encode(method), params)
+
+
+def mend_surrogates(text: bytes) -> bytes:
+    """The same JSON with each half of a surrogate pair, which no UTF-8 can carry, as U+FFFD.
+
+    Node servers send one when they cut a text inside an emoji; strict parsers refuse the whole message for it.
+    """
+    return _SURROGATE_PAIR.sub(lambda found: found[0] if len(found[0]) != len(b"\\ud800") else b"\\ufffd", text)
+
+
+def _refused(kind: Kind, message: str, ident: msgspec.Raw = NO_RAW) -> Rejection:
+    return Rejection(Fault(kind, message), ident)
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_array(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"["
+
+
+def _is_id(raw: bytes) -> bool:
+    return len(raw) <= MAX_ID_BYTES and (raw[:1] == b'"' or raw[:1].isdigit() or raw[:1] == b"-")
+
+
+def _depth(body: bytes) -> int:
+    """How deep brackets nest, up to one past the limit; what is not JSON at all is left to the parser."""
+    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    depth = 0
+    while brackets and depth <= MAX_DEPTH:
+        inner = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(inner) == len(brackets):
+            break
+        brackets, depth = inner, depth + 1
+    return depth
+
+
+def _has_unholdable_number(body: bytes) -> bool:
+    outside = _STRING.sub(b"0", body)
+    if re.search(rb"[0-9]{%d}" % MAX_DIGITS, outside):
+        return True
+    return any(float(number) in (float("inf"), float("-inf")) for number in _EXPONENT.findall(outside))

@@ -1,0 +1,104 @@
+"""Every server's catalog under one roof: who owns which listed name and which URI.
+
+Pure. Built anew when a catalog changes; rights come later, in `view.py`, so that a name does not depend on who asks.
+Config order decides: where two listed names would be equal the later one gets the hash, and the first server that has a
+resource owns its URI (INTERFACE "Names").
+"""
+
+import re
+from collections.abc import Iterable
+from enum import Enum
+from functools import lru_cache
+
+import msgspec
+
+from app.relay.catalog import Item, ServerCatalog
+from app.relay.names import hashed_name, listed_name
+from app.relay.policy import NameFilter
+
+
+class Listing(Enum):
+    """The four lists. Values are the fields of a `ServerCatalog`."""
+
+    TOOLS = "tools"
+    PROMPTS = "prompts"
+    RESOURCES = "resources"
+    TEMPLATES = "templates"
+
+
+NAMED = (Listing.TOOLS, Listing.PROMPTS)
+
+
+class Source(msgspec.Struct, frozen=True):
+    """One server as the directory sees it. `catalog` None: not listed yet."""
+
+    server: str
+    prefix: str
+    rule: NameFilter | None
+    catalog: ServerCatalog | None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A listed thing: the name it is listed under, the server that owns it, its own name there."""
+
+    listed: str
+    source: Source
+    own: str
+    item: Item
+
+
+class Directory:
+    """All sources merged, in config order and then each server's own order."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self.sources = tuple(sources)
+        self.entries: dict[Listing, dict[str, Entry]] = {listing: {} for listing in Listing}
+        self.by_own: dict[tuple[Listing, str, str], Entry] = {}
+        self.clashes: list[tuple[Listing, Entry, Entry]] = []
+        for source in self.sources:
+            if source.catalog is not None:
+                for listing in Listing:
+                    self._add(listing, source, getattr(source.catalog, listing.value))
+
+    def __repr__(self) -> str:
+        return f"<Directory {' '.join(f'{len(found)} {listing.value}' for listing, found in self.entries.items())}>"
+
+    def _add(self, listing: Listing, source: Source, items: Iterable[Item]) -> None:
+        entries = self.entries[listing]
+        for item in items:
+            if (listing, source.server, item.key) in self.by_own:
+                continue  # a server that lists a name twice: the first one counts
+            listed = listed_name(source.prefix, item.key) if listing in NAMED else item.key
+            entry = Entry(listed, source, item.key, item)
+            holder = entries.get(listed)
+            if holder is not None:
+                self.clashes.append((listing, holder, entry))
+                if listing not in NAMED:
+                    continue
+                entry = Entry(hashed_name(source.prefix, item.key), source, item.key, item)
+                if entry.listed in entries:
+                    continue
+            entries[entry.listed] = entry
+            self.by_own[listing, source.server, item.key] = entry
+
+
+def matches_template(template: str, uri: str) -> bool:
+    """Whether `uri` could be an expansion of the RFC 6570 `template` (level 1 values stay within one segment)."""
+    return _pattern(template).fullmatch(uri) is not None
+
+
+MAX_EXPRESSIONS = 8
+_EXPRESSION = re.compile(r"\{([+#./;?&]?)[^{}]*\}")
+
+
+@lru_cache(maxsize=1024)
+def _pattern(template: str) -> re.Pattern[str]:
+    parts: list[str] = []
+    at = 0
+    for count, found in enumerate(_EXPRESSION.finditer(template)):
+        if count == MAX_EXPRESSIONS:  # a server's template must not make a pattern that takes for ever
+            return re.compile("".join(parts) + ".*", re.DOTALL)
+        parts.append(re.escape(template[at : found.start()]))
+        parts.append("[^/?#]*" if not found[1] else ".*")
+        at = found.end()
+    return re.compile("".join(parts) + re.escape(template[at:]), re.DOTALL)

@@ -1,0 +1,124 @@
+"""What one caller sees of the directory and may use of it: one rule for lists and for calls.
+
+Pure. A view is kept until a catalog changes, and with it its lists as ready-made bytes, one per era.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from app.protocol.versions import Era
+from app.relay import downstream_legacy, downstream_modern
+from app.relay.catalog import Members
+from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matches_template
+from app.relay.names import own_names
+from app.relay.policy import Grant, decide
+
+CAPABILITIES = ("tools", "prompts", "resources", "completions")
+LISTED = {
+    Listing.TOOLS: "tools",
+    Listing.PROMPTS: "prompts",
+    Listing.RESOURCES: "resources",
+    Listing.TEMPLATES: "resourceTemplates",
+}
+_TO_ITEM: dict[Era, Callable[[Members], Members]] = {
+    Era.LEGACY: downstream_legacy.to_item,
+    Era.MODERN: downstream_modern.to_item,
+}
+_LIST_RESULT: dict[Era, Callable[[str, bytes], bytes]] = {
+    Era.LEGACY: downstream_legacy.list_result,
+    Era.MODERN: downstream_modern.list_result,
+}
+
+
+class View:
+    """The directory through one grant."""
+
+    def __init__(self, directory: Directory, grant: Grant) -> None:
+        self._directory = directory
+        self._grant = grant
+        self._rendered: dict[tuple[Listing, Era], bytes] = {}
+        self._routes = {
+            listing: {listed: entry for listed, entry in entries.items() if self._may_use(listing, entry)}
+            for listing, entries in directory.entries.items()
+        }
+        self.sources = tuple(source for source in directory.sources if grant.on(source.server).sees)
+
+    def __repr__(self) -> str:
+        return f"<View {' '.join(f'{len(found)} {listing.value}' for listing, found in self._routes.items())}>"
+
+    def resolve(self, listing: Listing, name: str) -> Entry | None:
+        """The tool or prompt called `name`, by its listed name or an alias; None where it is unknown or hidden."""
+        entry = self._routes[listing].get(name)
+        if entry is not None:
+            return entry
+        for source in self.sources:
+            for own in own_names(name, source.server, source.prefix):
+                entry = self._directory.by_own.get((listing, source.server, own))
+                if entry is not None and self._may_use(listing, entry):
+                    return entry
+        return None
+
+    def could_be(self, name: str) -> list[tuple[Source, str]]:
+        """Servers not listed yet that `name` may belong to, with the own name it would have there."""
+        waiting = [source for source in self.sources if source.catalog is None]
+        found: list[tuple[Source, str]] = []
+        for source in waiting:
+            owns = own_names(name, source.server, source.prefix) or ([name] if not source.prefix else [])
+            if any(decide(self._grant, source.server, source.rule, own) for own in owns):
+                found.append((source, owns[0]))
+        return found
+
+    def owner_of(self, uri: str) -> Source | None:
+        """The server that lists `uri` or a template it matches; None when nobody says."""
+        entry = self._routes[Listing.RESOURCES].get(uri)
+        if entry is not None:
+            return entry.source
+        templates = self._routes[Listing.TEMPLATES]
+        entry = templates.get(uri) or next((e for t, e in templates.items() if matches_template(t, uri)), None)
+        return entry.source if entry else None
+
+    def may_read(self, source: Source, uri: str) -> bool:
+        """Whether a URI that nobody lists may be asked of this server."""
+        offers = source.catalog is None or "resources" in source.catalog.capabilities
+        return offers and decide(self._grant, source.server, None, uri)
+
+    def list_result(self, listing: Listing, era: Era) -> bytes:
+        """The `result` of a list method, ready to send."""
+        rendered = self._rendered.get((listing, era))
+        if rendered is None:
+            rendered = self._rendered[listing, era] = self._render(listing, era)
+        return rendered
+
+    def count(self, server: str, listing: Listing) -> int:
+        """How many of `server`'s items are in the list."""
+        return sum(entry.source.server == server for entry in self._routes[listing].values())
+
+    def capabilities(self) -> dict[str, dict[str, object]]:
+        """What the visible servers offer together, without what is not relayed; all, while one has yet to say."""
+        if any(source.catalog is None for source in self.sources):
+            return {name: {} for name in CAPABILITIES}
+        offered = {name for source in self.sources if source.catalog for name in source.catalog.capabilities}
+        return {name: {} for name in CAPABILITIES if name in offered}
+
+    def instructions(self) -> str:
+        """The servers' own instructions, each under the prefix its tools have."""
+        return "\n\n".join(
+            f"# {source.prefix or source.server}\n{source.catalog.instructions}"
+            for source in self.sources
+            if source.catalog and source.catalog.instructions
+        )
+
+    def _may_use(self, listing: Listing, entry: Entry) -> bool:
+        rule = entry.source.rule if listing is Listing.TOOLS else None
+        return decide(self._grant, entry.source.server, rule, entry.own)
+
+    def _render(self, listing: Listing, era: Era) -> bytes:
+        to_item = _TO_ITEM[era]
+        items: list[Members] = []
+        for entry in self._routes[listing].values():
+            members = to_item(entry.item.members)
+            if listing in NAMED:
+                members = {**members, "name": msgspec.Raw(msgspec.json.encode(entry.listed))}
+            items.append(members)
+        return _LIST_RESULT[era](LISTED[listing], msgspec.json.encode(items))

@@ -1,0 +1,275 @@
+"""One upstream session: our ids, which answer belongs to which request, and the era's dialect.
+
+Knows no wire and no pool; the hot path (`send`, `received`) is synchronous and decodes the envelope alone. Theory of
+operation: every request has an integer id of ours, never used twice in a session, which is its progress token too.
+Whoever removes an id from `_pending` owes its sink the last event; what comes for an id not in there is late and is
+dropped (PROTOCOL.md sections 5 and 8).
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+import anyio
+import msgspec
+
+from app.protocol.faults import Fault, Kind
+from app.protocol.versions import Era
+from app.relay import upstream_legacy, upstream_modern
+from app.relay.events import Failed, Finished, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
+from app.upstream.errors import UpstreamError
+from app.upstream.transport import Outgoing, Transport
+from app.upstream.wire import (
+    ABSENT,
+    Envelope,
+    is_object,
+    named_id,
+    own_id,
+    progress_token,
+    read_batch,
+    read_envelope,
+    repaired,
+)
+
+log = logging.getLogger("app.upstream")
+
+# The kinds of list whose change a server may announce.
+CHANGES = {
+    "notifications/tools/list_changed": "tools",
+    "notifications/prompts/list_changed": "prompts",
+    "notifications/resources/list_changed": "resources",
+}
+# The spec forbids to cancel the first, and no probe is worth a second message.
+_NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
+_NO_HEADERS: dict[str, str] = {}
+# A server that speaks something else on its wire is noted, not quoted for ever.
+_NOISE_LOGGED = 5
+
+
+class Connection:
+    """`Receiver` of one transport. Until `adopt` it speaks the era it was made with, for negotiation alone.
+
+    `on_changed` hears the kind of each list_changed, `on_closed` the fault that ended the session, once.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        server: str,
+        era: Era = Era.LEGACY,
+        *,
+        remote: bool = False,
+        on_changed: Callable[[str], None] | None = None,
+        on_closed: Callable[[Fault], None] | None = None,
+    ) -> None:
+        self.server = server
+        self.era = era
+        self.version = ""
+        self.fault: Fault | None = None
+        """Why the session is over; None while it lives."""
+        self.transport = transport
+        self._remote = remote
+        self._on_changed = on_changed
+        self._on_closed = on_closed
+        self._pending: dict[int, Sink] = {}
+        self._next_id = 1
+        self._methods: dict[str, bytes] = {}
+        self._legacy_headers: dict[str, str] = _NO_HEADERS
+        self._noise = 0
+
+    def __repr__(self) -> str:
+        state = "closed" if self.fault else f"{len(self._pending)} pending"
+        return f"<Connection {self.server} {self.era.value} {self.version or 'new'} {state}>"
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    def adopt(self, era: Era, version: str) -> None:
+        """From here on requests are written in this revision."""
+        self.era, self.version = era, version
+        self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self._remote else _NO_HEADERS
+
+    def listen(self, on_changed: Callable[[str], None], on_closed: Callable[[Fault], None]) -> None:
+        """Say who hears of changes and of the end from here on; an end that already came is told at once."""
+        self._on_changed, self._on_closed = on_changed, on_closed
+        if self.fault:
+            on_closed(self.fault)
+
+    def send(self, request: Request, sink: Sink) -> int:
+        """Relay a request; returns our id for `cancel`. The sink may be called before this returns."""
+        request_id = self._next_id
+        if self.era is Era.LEGACY:
+            params, headers = upstream_legacy.to_params(request, request_id), self._legacy_headers
+        else:
+            params = upstream_modern.to_params(request, request_id, self.version)
+            headers = _NO_HEADERS
+            if self._remote:
+                headers = upstream_modern.to_headers(request.method, request.params, self.version)
+        return self._write(request.method, params, headers, sink)
+
+    def cancel(self, request_id: int, reason: str) -> None:
+        """The answer is wanted no more: tell the server, forget the request. Unknown ids are ignored."""
+        if self._pending.pop(request_id, None) is None:
+            return
+        if not self.transport.cancels_by_closing:
+            params = msgspec.json.encode({"requestId": request_id, "reason": reason})
+            self.notify("notifications/cancelled", params)
+        self.transport.abandon(request_id)
+
+    def notify(self, method: str, params: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        """Send a notification; `params` is JSON, nothing for none. `headers` go beside those of the era."""
+        body = b'{"jsonrpc":"2.0","method":%b%b}' % (self._encoded(method), b',"params":' + params if params else b"")
+        self.transport.send(Outgoing(method, body, None, {**self._legacy_headers, **(headers or {})}))
+
+    async def ask(
+        self, method: str, params: bytes, headers: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> Result | PeerError:
+        """Send ready-made params and wait for the answer. Raises `UpstreamError`; a timeout is one of kind TIMEOUT."""
+        return await self._answer(lambda sink: self._write(method, params, dict(headers or {}), sink), method, timeout)
+
+    async def call(self, request: Request, timeout: float) -> Result | PeerError:
+        """`send` for callers that wait. Raises as `ask` does."""
+        return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
+
+    async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
+        last: list[Finished | Failed] = []
+        answered = anyio.Event()
+
+        def sink(event: UpstreamEvent) -> None:
+            if not isinstance(event, Noticed):
+                last.append(event)
+                answered.set()
+
+        request_id = send(sink)
+        try:
+            with anyio.fail_after(timeout):
+                await answered.wait()
+        except TimeoutError:
+            fault = Fault(Kind.TIMEOUT, f"Server '{self.server}' did not answer {method} in time.", server=self.server)
+            raise UpstreamError(fault) from None
+        finally:
+            if not last:
+                self._withdraw(request_id, method)
+        event = last[0]
+        if isinstance(event, Failed):
+            raise UpstreamError(event.fault)
+        return event.outcome
+
+    def _withdraw(self, request_id: int, method: str) -> None:
+        if method in _NEVER_CANCELLED:
+            self._pending.pop(request_id, None)
+            self.transport.abandon(request_id)
+        else:
+            self.cancel(request_id, "The answer is not needed any more.")
+
+    def _write(self, method: str, params: bytes, headers: dict[str, str], sink: Sink) -> int:
+        request_id = self._next_id
+        self._next_id = request_id + 1
+        if self.fault:
+            sink(Failed(self.fault))
+            return request_id
+        self._pending[request_id] = sink
+        body = b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
+        self.transport.send(Outgoing(method, body, request_id, headers))
+        return request_id
+
+    def _encoded(self, method: str) -> bytes:
+        encoded = self._methods.get(method)
+        if encoded is None:
+            encoded = msgspec.json.encode(method)
+            if len(self._methods) < 64:
+                self._methods[method] = encoded
+        return encoded
+
+    # What the transport calls.
+
+    def received(self, message: bytes) -> None:
+        message = repaired(message)
+        envelope = read_envelope(message)
+        if envelope is None:
+            self._received_odd(message)
+            return
+        try:
+            self._dispatch(envelope)
+        except Exception:
+            # The pump's boundary: a sink that fails is a bug of ours, and costs that one message.
+            log.exception("server=%s a message was not delivered", self.server)
+
+    def failed(self, request_id: int | None, fault: Fault) -> None:
+        sink = self._pending.pop(request_id, None) if request_id is not None else None
+        if sink:
+            sink(Failed(fault))
+        elif request_id is None:
+            log.info("server=%s a message was not delivered: %s", self.server, fault.message)
+
+    def lost(self, fault: Fault) -> None:
+        log.warning("server=%s %s pending=%d", self.server, fault.message, len(self._pending))
+        self._fail_all(fault)
+
+    def closed(self, fault: Fault) -> None:
+        if self.fault:
+            return
+        self.fault = fault
+        self._fail_all(fault)
+        if self._on_closed:
+            self._on_closed(fault)
+
+    def _fail_all(self, fault: Fault) -> None:
+        pending, self._pending = self._pending, {}
+        for sink in pending.values():
+            sink(Failed(fault))
+
+    def _dispatch(self, envelope: Envelope) -> None:
+        if envelope.method:
+            if envelope.id is None:
+                self._notified(envelope.method, envelope.params)
+            else:
+                self._asked(envelope.method, envelope.id)
+            return
+        request_id = own_id(envelope.id)
+        sink = self._pending.pop(request_id, None) if request_id is not None else None
+        if sink is None:
+            # Late, or for nobody (an error may lack its id): neither is anyone's news.
+            log.debug("server=%s an answer to no pending request", self.server)
+        elif envelope.error is not ABSENT and is_object(envelope.error):
+            sink(Finished(PeerError(envelope.error)))
+        elif envelope.result is not ABSENT and is_object(envelope.result):
+            sink(Finished(Result(envelope.result, self.era)))
+        else:
+            sink(Failed(self._protocol_fault()))
+
+    def _notified(self, method: str, params: msgspec.Raw) -> None:
+        if method == "notifications/progress":
+            token = progress_token(params)
+            sink = self._pending.get(token) if token is not None else None
+            if sink:
+                sink(Noticed(method, params))
+        elif (kind := CHANGES.get(method)) and self._on_changed:
+            self._on_changed(kind)
+        # Anything else names no request, and this session is shared: nobody may be shown it.
+
+    def _asked(self, method: str, request_id: float | str) -> None:
+        # Shared sessions declare no capabilities, so there is nothing else that a server may ask for.
+        refusal = b'"error":{"code":-32601,"message":"Method not found"}'
+        answer = b'"result":{}' if method == "ping" else refusal
+        body = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(request_id), answer)
+        self.transport.send(Outgoing("", body, None, self._legacy_headers))
+
+    def _received_odd(self, message: bytes) -> None:
+        members = read_batch(message)
+        for member in members:
+            self.received(member)
+        if members:
+            return
+        request_id = named_id(message)
+        sink = self._pending.pop(request_id, None) if request_id is not None else None
+        if sink:
+            sink(Failed(self._protocol_fault()))
+            return
+        self._noise += 1
+        if self._noise <= _NOISE_LOGGED:
+            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, message[:200],
+                        " (further ones are not logged)" if self._noise == _NOISE_LOGGED else "")  # fmt: skip
+
+    def _protocol_fault(self) -> Fault:
+        return Fault(Kind.PROTOCOL, f"Server '{self.server}' answered with a malformed message.", server=self.server)

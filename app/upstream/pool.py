@@ -1,0 +1,209 @@
+"""The sessions of one running upstream, and who may use which: a contract about state, as in pgbouncer.
+
+Runs only while its server is READY; the supervisor owns the task group. Theory of operation: `ready` decides at once
+and without effects, `acquire` awaits what is missing. Shared sessions (`auto`, `one`) are one per era; a lease of one is a
+constant. With `client` and `session` there is one session per era and key, and the first one serves listing alone.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+import anyio
+import anyio.abc
+
+from app.config.snapshot import ServerSpec
+from app.protocol.faults import Fault, Kind
+from app.protocol.versions import Era
+from app.relay.events import Request, Sink
+from app.upstream.connection import Connection
+from app.upstream.errors import EraRefused, UpstreamError
+from app.upstream.opening import Opened, Opener
+
+log = logging.getLogger("app.upstream")
+
+IDLE_SECONDS = 60.0
+# A bound on processes, not a tuning knob: the idlest session makes room, and none idle means BUSY.
+MAX_SESSIONS = 100
+
+Slot = tuple[Era, str]
+
+
+class Lease:
+    """Permission to use a session. `release` it once; a lease of a shared session costs nothing to keep."""
+
+    __slots__ = ("_released", "cancel", "connection", "era", "send")
+
+    def __init__(self, connection: Connection, released: Callable[[], None] | None = None) -> None:
+        self.connection = connection
+        self.era = connection.era
+        self.send: Callable[[Request, Sink], int] = connection.send
+        self.cancel: Callable[[int, str], None] = connection.cancel
+        self._released = released
+
+    def __repr__(self) -> str:
+        return f"<Lease {self.connection!r}>"
+
+    def release(self) -> None:
+        """Idempotent."""
+        released, self._released = self._released, None
+        if released:
+            released()
+
+
+class Session:
+    """One open session and its users."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+        self.connection = opened.connection
+        self.shared_lease = Lease(opened.connection)
+        self.users = 0
+        self.idle_since = time.monotonic()
+
+    def lease(self) -> Lease:
+        self.users += 1
+        return Lease(self.connection, self._returned)
+
+    def _returned(self) -> None:
+        self.users -= 1
+        self.idle_since = time.monotonic()
+
+
+class Pool:
+    """See the module. `tasks` must outlive no session: cancel it, then `close`."""
+
+    def __init__(
+        self,
+        spec: ServerSpec,
+        opener: Opener,
+        first: Opened,
+        tasks: anyio.abc.TaskGroup,
+        *,
+        on_other_era: Callable[[bool], None] = lambda _: None,
+        on_changed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._spec = spec
+        self._opener = opener
+        self._tasks = tasks
+        self._on_other_era = on_other_era
+        self._on_changed = on_changed
+        self._first = Session(first)
+        self._era = first.negotiated.era
+        self._dedicated = spec.pool in {"client", "session"}
+        self._has: dict[Era, bool | None] = dict.fromkeys(Era, first.other)
+        self._has[self._era] = True
+        if spec.pool == "one":
+            self._has[_other(self._era)] = False
+        self._sessions: dict[Slot, Session] = {} if self._dedicated else {(self._era, ""): self._first}
+        self._opening: dict[Slot, _Opening] = {}
+
+    def __repr__(self) -> str:
+        return f"<Pool {self._spec.name} {self._spec.pool} {[s.connection for s in self._sessions.values()]}>"
+
+    def era_for(self, era: Era) -> Era:
+        """The era that a client of `era` is served in: its own where the server has it, or may have it."""
+        return self._era if self._has[era] is False else era
+
+    def ready(self, era: Era, key: str) -> Lease | None:
+        """A lease without waiting; None when a session must be opened first."""
+        session = self._sessions.get((self.era_for(era), key if self._dedicated else ""))
+        if session is None or session.connection.fault:
+            return None
+        return session.lease() if self._dedicated else session.shared_lease
+
+    async def acquire(self, era: Era, key: str) -> Lease:
+        """A lease, opening a session if there is none. Raises `UpstreamError`."""
+        while True:
+            lease = self.ready(era, key)
+            if lease:
+                return lease
+            slot = (self.era_for(era), key if self._dedicated else "")
+            opening = self._opening.get(slot)
+            if opening is None:
+                opening = self._opening[slot] = _Opening()
+                # In a task of the pool's: whoever asked first may give up, and others wait for the same session.
+                self._tasks.start_soon(self._open, slot, opening)
+            await opening.done.wait()
+            if opening.error:
+                raise opening.error
+
+    async def sweep(self) -> None:
+        """Close what has been idle too long; runs as a task for pools with sessions of their own."""
+        while self._dedicated:
+            await anyio.sleep(IDLE_SECONDS / 12)
+            before = time.monotonic() - IDLE_SECONDS
+            for slot, session in list(self._sessions.items()):
+                if not session.users and session.idle_since <= before:
+                    del self._sessions[slot]
+                    await session.connection.transport.close()
+
+    async def close(self) -> None:
+        """End every session, all at once. Bounded by what a transport's close may take."""
+        sessions = {id(session): session for session in (self._first, *self._sessions.values())}
+        self._sessions.clear()
+        async with anyio.create_task_group() as closing:
+            for session in sessions.values():
+                closing.start_soon(session.connection.transport.close)
+
+    async def _open(self, slot: Slot, opening: "_Opening") -> None:
+        era, _ = slot
+        try:
+            await self._make_room()
+            opened = await self._opener.another(era, sse=self._first.opened.sse)
+        except EraRefused as refused:
+            if era is self._era:
+                opening.error = refused
+            else:
+                log.info("server=%s has no %s era: %s", self._spec.name, era.value, refused.fault.message)
+                self._settle_other(False)
+        except UpstreamError as error:
+            opening.error = error
+        else:
+            self._sessions[slot] = session = Session(opened)
+            opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session))
+            if era is not self._era:
+                self._settle_other(True)
+        finally:
+            del self._opening[slot]
+            if not opening.error and self._tasks.cancel_scope.cancel_called:
+                opening.error = UpstreamError(_fault(self._spec, Kind.CLOSED, "was stopped"))
+            opening.done.set()
+
+    def _settle_other(self, has: bool) -> None:
+        other = _other(self._era)
+        if self._has[other] is not has:
+            self._has[other] = has
+            self._on_other_era(has)
+
+    def _ended(self, slot: Slot, session: Session) -> None:
+        """A session beside the first one ended by itself: the next call opens another."""
+        if self._sessions.get(slot) is session:
+            del self._sessions[slot]
+            self._tasks.start_soon(session.connection.transport.close)
+
+    async def _make_room(self) -> None:
+        if len(self._sessions) < MAX_SESSIONS:
+            return
+        idle = [(slot, session) for slot, session in self._sessions.items() if not session.users]
+        if not self._dedicated or not idle:
+            raise UpstreamError(_fault(self._spec, Kind.BUSY, f"runs {MAX_SESSIONS} sessions already; try again later"))
+        slot, session = min(idle, key=lambda pair: pair[1].idle_since)
+        del self._sessions[slot]
+        await session.connection.transport.close()
+
+
+class _Opening:
+    """One attempt that all who need its session wait for."""
+
+    def __init__(self) -> None:
+        self.done = anyio.Event()
+        self.error: UpstreamError | None = None
+
+
+def _other(era: Era) -> Era:
+    return Era.LEGACY if era is Era.MODERN else Era.MODERN
+
+
+def _fault(spec: ServerSpec, kind: Kind, what: str) -> Fault:
+    return Fault(kind, f"Server '{spec.name}' {what}.", server=spec.name)

@@ -1,0 +1,84 @@
+"""What a child writes on stderr: always taken, logged within a budget, its last lines kept for diagnosis.
+
+Does no I/O of its own but the log. The text is the server's: it goes to logs and `doctor`, never to a client.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger("app.upstream.stderr")
+
+BYTES_PER_SECOND = 64 * 1024
+LINE_LIMIT = 8 * 1024
+KEPT_LINES = 50
+# Everything that could forge a log line or drive a terminal, tab excepted.
+_CONTROL = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160), 0x2028, 0x2029], "\ufffd")
+
+
+class StderrLog:
+    """One server's stderr over all its restarts. `clock` is monotonic seconds."""
+
+    def __init__(self, server: str, clock: Callable[[], float]) -> None:
+        self._server = server
+        self._clock = clock
+        self._budget = float(BYTES_PER_SECOND)
+        self._refilled = clock()
+        self._partial = b""
+        self._skipping = False
+        self._dropped = 0
+        self._tail: deque[str] = deque(maxlen=KEPT_LINES)
+
+    @property
+    def tail(self) -> tuple[str, ...]:
+        """The last lines, oldest first, without control characters."""
+        return tuple(self._tail)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take bytes as they come; cost is bounded by the budget, not by the chunk."""
+        now = self._clock()
+        self._budget = min(BYTES_PER_SECOND, self._budget + (now - self._refilled) * BYTES_PER_SECOND)
+        self._refilled = now
+        if self._budget < 1:
+            self._drop(chunk)
+            return
+        if self._dropped:
+            log.warning("server=%s stderr: %d bytes dropped, over %d a second", self._server, self._dropped,
+                        BYTES_PER_SECOND)  # fmt: skip
+            self._dropped = 0
+        if len(chunk) > self._budget:
+            cut = int(self._budget)
+            chunk, rest = chunk[:cut], chunk[cut:]
+            self._split(chunk)
+            self._drop(rest)
+        else:
+            self._split(chunk)
+
+    def flush(self) -> None:
+        """The child is gone: what stands without a newline is a line too."""
+        if self._partial and not self._skipping:
+            self._line(self._partial)
+        self._partial, self._skipping = b"", False
+
+    def _drop(self, chunk: bytes) -> None:
+        self._dropped += len(chunk)
+        self._partial = b""
+        self._skipping = not chunk.endswith(b"\n")
+
+    def _split(self, chunk: bytes) -> None:
+        self._budget -= len(chunk)
+        *lines, rest = (self._partial + chunk).split(b"\n")
+        for line in lines:
+            if not self._skipping:
+                self._line(line)
+            self._skipping = False
+        if len(rest) > LINE_LIMIT and not self._skipping:
+            self._line(rest)
+            self._skipping = True
+        self._partial = b"" if self._skipping else rest
+
+    def _line(self, line: bytes) -> None:
+        text = line[:LINE_LIMIT].decode(errors="replace").rstrip().translate(_CONTROL)
+        if text:
+            self._tail.append(text)
+            log.info("server=%s stderr: %s", self._server, text)
