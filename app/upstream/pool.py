@@ -1,8 +1,8 @@
 """The sessions of one running upstream, and who may use which: a contract about state, as in pgbouncer.
 
 Runs only while its server is READY; the supervisor owns the task group. Theory of operation: `ready` decides at once
-and without effects, `acquire` awaits what is missing. Shared sessions (`auto`, `one`) are one per era; a lease of one is a
-constant. With `client` and `session` there is one session per era and key, and the first one serves listing alone.
+and without effects, `acquire` awaits what is missing. Shared sessions (`auto`, `one`) are one per era, and a lease of
+one is a constant. With `client` and `session` there is one session per era and key; the first one is for listing alone.
 """
 
 import logging

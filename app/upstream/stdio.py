@@ -219,9 +219,8 @@ class StdioTransport:
     def _prepare(self) -> tuple[list[str], dict[str, str]]:
         spec = self._spec
         environment = child_environment(spec.env, self._environment)
-        if any(
-            "\0" in text for text in (spec.command, *spec.args, *environment, *environment.values(), spec.cwd or "")
-        ):
+        texts = (spec.command, *spec.args, spec.cwd or "", *environment, *environment.values())
+        if any("\0" in text for text in texts):
             raise _unstartable(spec, "its command, arguments, environment or cwd hold a NUL character")
         if any(not name or "=" in name for name in environment):
             raise _unstartable(spec, "the name of an environment variable is empty or holds '='")
@@ -270,7 +269,7 @@ async def _gone(family: Family, seconds: float) -> None:
     """Wait until the family is empty, at most so long. Grandchildren tell nobody of their end, so it is looked for."""
     pause = 0.01
     with anyio.move_on_after(seconds):
-        while family.alive():  # noqa: ASYNC110
+        while family.alive():
             await anyio.sleep(pause)
             pause = min(0.1, pause * 2)
 
