@@ -25,6 +25,7 @@ SERVERS_FIRST = 3.0
 LAST_WORD = 150.0
 ASK_TIMEOUT = 5.0
 UNSETTLED = frozenset({"", "starting"})
+IN_WORDS = {"backoff": "not up yet, trying again"}
 # Printed whole; of the others one line says how to get them.
 SHOWN = ("claude-code", "cursor", "vscode", "claude-desktop", "letta", "codex")
 Details = Mapping[str, Mapping[str, object]]
@@ -134,7 +135,7 @@ def _described(state: str, detail: Mapping[str, object]) -> str:
     tools = detail.get("tools")
     count = f", {tools} tool{'' if tools == 1 else 's'}" if isinstance(tools, int) and state == "ready" else ""
     reason = str(detail.get("reason") or detail.get("fault") or "")
-    return printable(f"{state}{count}{f': {reason}' if reason else ''}")
+    return printable(f"{IN_WORDS.get(state, state)}{count}{f': {reason}' if reason else ''}")
 
 
 def _lives(pid: int) -> bool:

@@ -34,7 +34,7 @@ def run(args: Namespace) -> int:
     app: str = args.app
     known = settings(env)
     url = endpoint_url(known)
-    key, remark = _key_for(env, args.client, shown=sys.stdout.isatty())
+    key, remark = key_for(env, args.client, shown=sys.stdout.isatty())
     print(config_for(app, url, key))
     sys.stdout.flush()
     print(f"\n{advice_for(app, url)}", file=sys.stderr)
@@ -115,7 +115,7 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _key_for(env: Mapping[str, str], client: str | None, *, shown: bool) -> tuple[str, str]:
+def key_for(env: Mapping[str, str], client: str | None, *, shown: bool) -> tuple[str, str]:
     """The key to print and a remark on it; a bad entry of `MCP_API_KEYS` is `check`'s affair and is passed over."""
     known: dict[str, str] = {}
     for entry in variable(env, "MCP_API_KEYS").split(","):

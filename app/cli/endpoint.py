@@ -18,11 +18,10 @@ import httpx
 import msgspec
 
 from app import __version__
-from app.cli.environment import settings, variable
+from app.cli.environment import CONTROL_SOCKET, settings, variable
 from app.config.addresses import is_loopback
 from app.protocol.versions import LATEST_MODERN
 
-CONTROL_SOCKET = "control.sock"
 CLIENT_HEADER = "X-MCP-Client"
 Object = dict[str, object]
 

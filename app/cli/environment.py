@@ -11,6 +11,8 @@ from pathlib import Path
 from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
 
 DOTENV = Path(".env")
+CONTROL_SOCKET = "control.sock"
+"""In the data directory: where a gateway answers to the user who runs it."""
 
 
 def environment() -> dict[str, str]:

@@ -9,10 +9,13 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from app.cli.announce import Greeting, announce
-from app.cli.environment import environment
-from app.config.settings import Settings, SettingsError, endpoint_url, load_settings
+from app.cli.connect import NO_KEY, key_for
+from app.cli.environment import CONTROL_SOCKET, environment, settings
+from app.cli.show import fail
+from app.config.settings import Settings, endpoint_url
 
 SUMMARY = "what scripts/run calls: make the first key, print what clients need, and serve"
 
@@ -30,16 +33,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Becomes the launcher; returns only if that is not possible."""
+    """Becomes the launcher; returns only if it cannot."""
+    from app.gateway.keys_file import KeysFileError
+
     os.environ.update(choices(args, environment()))
+    env = environment()
+    known = settings(env)
     try:
-        settings, _ = load_settings(environment(), terminal=sys.stdout.isatty())
-    except SettingsError:
-        # `serve` says it, with every problem at once.
-        settings = None
-    if settings is not None:
-        _announce_beside(greeting(settings))
+        words = greeting(known, env, terminal=sys.stdout.isatty())
+    except (KeysFileError, OSError) as error:
+        return fail(f"the first key cannot be stored: {error}. Set MCP_DATA_DIR to a directory of yours.")
     sys.stdout.flush()
+    _announce_beside(words)
+    return _serve()
+
+
+def _serve() -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "app", "serve"])
 
 
@@ -53,12 +62,33 @@ def choices(args: Namespace, env: Mapping[str, str]) -> dict[str, str]:
     return chosen
 
 
-def greeting(settings: Settings) -> Greeting:
-    """What there is to say about the key; makes the first one where there is none."""
-    url, data = endpoint_url(settings), Path(settings.data_dir)
-    terminal = sys.stdout.isatty()
-    if settings.disable_auth != "no" or settings.api_keys or settings.api_keys_path or Path(settings.keys_file).exists():
-        ...
+def greeting(known: Settings, env: Mapping[str, str], *, terminal: bool) -> Greeting:
+    """What there is to say, the first key made if there is none. Raises `KeysFileError` and `OSError`.
+
+    A key in plain text goes to a terminal alone (`terminal`), else into a file that is its owner's.
+    """
+    key, about = _key(known, env, terminal=terminal)
+    return Greeting(endpoint_url(known), Path(known.data_dir, CONTROL_SOCKET).absolute(), key, about)
+
+
+def _key(known: Settings, env: Mapping[str, str], *, terminal: bool) -> tuple[str, str]:
+    from app.gateway.keys_file import add_key
+
+    if known.disable_auth != "no":
+        return NO_KEY, "Auth is disabled (MCP_DISABLE_AUTH): leave the key out, or put anything in its place."
+    if known.api_keys:
+        return key_for(env, None, shown=terminal)
+    left = Path(known.data_dir, FIRST_KEY)
+    if known.api_keys_path or Path(known.keys_file).exists():
+        here = f"; the first one is in {left}" if left.exists() else ""
+        return NO_KEY, f"Keys are stored as hashes{here}. A new one: .venv/bin/python -m app keys new NAME"
+    key = add_key(Path(known.keys_file), FIRST_CLIENT)
+    if terminal:
+        return key, f"The key in them is shown this once (only its hash is kept, in {known.keys_file}): {key}"
+    left.unlink(missing_ok=True)
+    with os.fdopen(os.open(left, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"{key}\n")
+    return NO_KEY, f"Put the key of {left} in place of {NO_KEY}, and delete that file: only the key's hash is kept."
 
 
 def _announce_beside(words: Greeting) -> None:
