@@ -1,0 +1,113 @@
+"""How the gateway ends when it is asked to (DESIGN.md rule 14, RELIABILITY.md F20, F21)."""
+
+import asyncio
+import json
+import signal
+import time
+
+import pytest
+
+from tests.support.gateway import Gateway, running_gateway
+from tests.support.wire import Wire
+
+BARE = "tests.support.bare_app:create_app"
+EMPTY = {"mcpServers": {}}
+
+edges = pytest.mark.parametrize("edge", [False, True], ids=["direct", "nginx"])
+
+
+async def _open_stream(gateway: Gateway) -> Wire:
+    wire = await Wire.connect(gateway.host, gateway.port)
+    answer = await wire.ask("GET", "/stream")
+    assert answer.is_stream
+    assert await anext(wire.messages()) == 0
+    return wire
+
+
+async def _rest(wire: Wire) -> bytes:
+    return b"".join([piece async for piece in wire.pieces()])
+
+
+@edges
+async def test_a_stop_in_the_middle_of_everything_answers_the_call_and_takes_six_seconds_at_most(edge: bool) -> None:
+    with running_gateway(EMPTY, edge=edge, app=BARE) as gateway:
+        stream = await _open_stream(gateway)
+        idle = await Wire.connect(gateway.host, gateway.port)
+        assert (await idle.request("GET", "/health/live")).status == 200
+        (child,) = json.loads(gateway.get("/spawn")[1])
+        assert [p.pid for p in gateway.tree()].count(child) == 1
+        family = len([p for p in gateway.tree() if "SIG_IGN" in p.command])
+        assert family == 2
+        call = await Wire.connect(gateway.host, gateway.port)
+        async with asyncio.TaskGroup() as tasks:
+            answered = tasks.create_task(call.request("GET", "/slow?2"))
+            while not call.writer.transport.get_write_buffer_size() == 0:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.2)
+            gateway.note_tree()
+            begun = time.monotonic()
+            gateway.process.send_signal(signal.SIGTERM)
+            assert b"bye" in await _rest(stream)
+            assert time.monotonic() - begun < 1.5
+            code = await asyncio.to_thread(gateway.process.wait, 15)
+            took = time.monotonic() - begun
+        answer = await answered
+        assert (answer.status, answer.body) == (200, b"done")
+        assert code == 0
+        assert took < 6
+        gateway.assert_nothing_survives(0.2)
+        assert "lifespan over" in gateway.log()
+        for wire in (stream, idle, call):
+            await wire.close()
+
+
+@edges
+async def test_an_idle_keep_alive_connection_delays_the_stop_by_less_than_two_seconds(edge: bool) -> None:
+    with running_gateway(EMPTY, edge=edge, app=BARE) as gateway:
+        async with await Wire.connect(gateway.host, gateway.port) as idle:
+            assert (await idle.request("GET", "/health/live")).status == 200
+            begun = time.monotonic()
+            assert await asyncio.to_thread(gateway.stop) == 0
+            assert time.monotonic() - begun < 2
+
+
+async def test_a_second_signal_ends_everything_at_once() -> None:
+    with running_gateway(EMPTY, edge=True, app=BARE) as gateway:
+        gateway.get("/spawn")
+        call = await Wire.connect(gateway.host, gateway.port)
+        await call.send(b"GET /slow?30 HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(0.2)
+        gateway.note_tree()
+        begun = time.monotonic()
+        gateway.process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.3)
+        gateway.process.send_signal(signal.SIGINT)
+        await asyncio.to_thread(gateway.process.wait, 5)
+        assert time.monotonic() - begun < 2
+        gateway.assert_nothing_survives(0.2)
+        await call.close()
+
+
+def test_a_stop_while_the_app_still_starts_is_a_stop() -> None:
+    from tests.support.gateway import started_gateway
+    from tests.support.processes import eventually
+
+    with started_gateway(EMPTY, edge=True, app=BARE) as gateway:
+        eventually(lambda: "serving on" in gateway.log())
+        begun = time.monotonic()
+        assert gateway.stop() == 0
+        assert time.monotonic() - begun < 4
+
+
+def test_sighup_ends_nothing() -> None:
+    from tests.support.processes import eventually
+
+    with running_gateway(EMPTY, edge=True, app=BARE) as gateway:
+        before = gateway.tree()
+        for process in (gateway.pid, gateway.arbiter().pid, gateway.worker().pid):
+            gateway_log = gateway.log().count("SIGHUP")
+            __import__("os").kill(process, signal.SIGHUP)
+            if process != gateway.arbiter().pid:
+                eventually(lambda: gateway.log().count("SIGHUP") > gateway_log)
+        assert gateway.is_live()
+        assert gateway.tree() == before
