@@ -3,6 +3,7 @@
 The environments under `.testenv` are set up from `tests/locks`; a missing one fails the test that needs it, by name.
 """
 
+import json
 import os
 import queue
 import re
@@ -22,6 +23,14 @@ STARTUP = 60.0
 
 Entry = dict[str, Any]
 Found = queue.Queue[object]
+
+
+def keys_file(keys: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Writes a keys file; the environment that makes a gateway read it."""
+    path = folder / "api_keys.json"
+    path.write_text(json.dumps(keys))
+    path.chmod(0o600)
+    return {"MCP_API_KEYS_PATH": str(path)}
 
 
 def python_of(environment: str) -> str:

@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.gateway import running_gateway
 
 from tests.integration.relay.cast import CONFIG, KEYS, WIDE, MakeCaller
+from tests.support.gateway import Gateway, running_gateway
+from tests.support.programs import keys_file
 from tests.support.wire import Caller
 
 
 @pytest.fixture(scope="session")
-def gateway() -> Iterator[Any]:
-    with running_gateway(CONFIG, keys=KEYS, edge=True) as running:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    env = keys_file(KEYS, tmp_path_factory.mktemp("keys"))
+    with running_gateway(CONFIG, keys={}, env=env, edge=True) as running:
         yield running
 
 
 @pytest.fixture
-def client(gateway: Any) -> MakeCaller:
+def client(gateway: Gateway) -> MakeCaller:
     """Makes clients of the shared gateway: `client(key, era)`."""
 
     def make(key: str | None = WIDE, era: str = "legacy", **more: Any) -> Caller:

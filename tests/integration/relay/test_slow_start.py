@@ -4,12 +4,11 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.support.gateway import running_gateway
 
 from tests.integration.relay.cast import WIDE
+from tests.support.gateway import Gateway, running_gateway
 from tests.support.programs import workbench
 from tests.support.wire import Caller, names
 
@@ -20,15 +19,15 @@ def gate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def starting(gate: Path) -> Iterator[Any]:
+def starting(gate: Path) -> Iterator[Gateway]:
     config = {"mcpServers": {"late": workbench("late", gate=str(gate)), "ready": workbench("ready")}}
-    with running_gateway(config, keys={WIDE: {"client_id": "wide"}}, edge=False) as running:
+    with running_gateway(config, keys={WIDE: "wide"}, edge=False) as running:
         yield running
         gate.touch()
 
 
 async def test_a_list_waits_two_seconds_for_a_starting_server_and_a_call_as_long_as_it_takes(
-    starting: Any, gate: Path
+    starting: Gateway, gate: Path
 ) -> None:
     caller = Caller(starting.host, starting.port, WIDE, patience=15.0)
     assert (await caller.call("ready__whoami")).text.startswith("ready ")
@@ -48,7 +47,7 @@ async def test_a_list_waits_two_seconds_for_a_starting_server_and_a_call_as_long
     assert listed[0] == "late__mirror", "config order, whoever came first"
 
 
-async def test_a_list_that_waits_is_answered_as_soon_as_the_server_is_there(starting: Any, gate: Path) -> None:
+async def test_a_list_that_waits_is_answered_as_soon_as_the_server_is_there(starting: Gateway, gate: Path) -> None:
     caller = Caller(starting.host, starting.port, WIDE, "modern", patience=15.0)
     async with caller.open("tools/list", ident=1) as wire:
         assert (await caller.call("ready__whoami")).text.startswith("ready ")
