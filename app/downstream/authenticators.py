@@ -67,7 +67,7 @@ class Authenticator:
 
 def is_local(scope: Scope, way: Way) -> bool:
     """Loopback peer, loopback Host and no trace of a proxy: behind a tunnel every peer is loopback."""
-    headers = {name: value for name, value in scope["headers"]}
+    headers: dict[bytes, bytes] = dict(scope["headers"])
     if not _FORWARDED.isdisjoint(headers):
         return False
     client = scope["client"]

@@ -5,8 +5,6 @@ import secrets
 import time
 from itertools import count
 
-from app.protocol.versions import Era
-
 log = logging.getLogger("app.call")
 MAX_NAME = 256
 
@@ -23,21 +21,17 @@ class CallLog:
         return f"{self._boot}-{next(self._numbers)}"
 
     def write(
-        self, client: str, method: str, name: str, server: str, era: Era, outcome: str, began: float, request_id: str
+        self, request_id: str, began: float, *, client: str, method: str, name: str, server: str, era: str, outcome: str
     ) -> None:
-        """`name`: the tool, prompt or URI as the client gave it; `began`: `time.perf_counter()` at the first byte."""
-        log.info(
-            "call",
-            extra={
-                "fields": {
-                    "client": client,
-                    "method": method,
-                    "tool": name[:MAX_NAME],
-                    "server": server,
-                    "era": era.value,
-                    "outcome": outcome or "closed",
-                    "ms": round((time.perf_counter() - began) * 1000, 2),
-                    "request": request_id,
-                }
-            },
-        )
+        """`began`: `time.perf_counter()` at the first byte; `name`: tool, prompt or URI as the client gave it."""
+        fields = {
+            "client": client,
+            "method": method,
+            "tool": name[:MAX_NAME],
+            "server": server,
+            "era": era,
+            "outcome": outcome,
+            "ms": round((time.perf_counter() - began) * 1000, 2),
+            "request": request_id,
+        }
+        log.info("call", extra={"fields": fields})

@@ -3,7 +3,7 @@
 Wraps the whole app, so that errors carry it too. A request without an Origin header passes untouched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +20,7 @@ def with_cors(app: ASGIApp, allows_origin: Callable[[str], bool]) -> ASGIApp:
     """`app`, answering allowed origins so that their pages may read what it says."""
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
-        origin = next((v for n, v in scope["headers"] if n == b"origin"), None) if scope["type"] == "http" else None
+        origin = _origin(scope["headers"]) if scope["type"] == "http" else None
         if origin is None or not allows_origin(origin.decode("latin-1")):
             await app(scope, receive, send)
             return
@@ -36,6 +36,10 @@ def with_cors(app: ASGIApp, allows_origin: Callable[[str], bool]) -> ASGIApp:
         await app(scope, receive, tell)
 
     return front
+
+
+def _origin(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    return next((value for name, value in headers if name == b"origin"), None)
 
 
 def preflight_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -5,11 +5,12 @@ session and its place, and lets `answers` or `gateway.relaying` do the rest (INT
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import cast
 
 import msgspec
-from litestar.types import Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Scope, Send
 
 from app.config.keys import Principal
 from app.downstream import answers
@@ -23,7 +24,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.inbox import Inbox
 from app.gateway.relaying import Relayed, relay
 from app.gateway.sessions import Session
-from app.protocol.classify import Accept, Head, Inbound, classify, read_head
+from app.protocol.classify import Head, Headers, Inbound, classify, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, text_of
 from app.protocol.methods import Answer
@@ -35,7 +36,6 @@ SESSION = b"mcp-session-id"
 ALLOW = (b"allow", b"POST, DELETE, OPTIONS")
 ALLOW_MODERN = (b"allow", b"POST, OPTIONS")
 UNKNOWN_SESSION = Fault(Kind.UNKNOWN_SESSION, "Unknown or expired session; send initialize again.")
-_PLAIN_JSON = Accept(json=True, stream=False)
 
 
 class Visit(msgspec.Struct):
@@ -59,7 +59,7 @@ class Endpoint:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request on either path, of any method."""
-        method: str = scope["method"]  # pyright: ignore[reportGeneralTypeIssues]  # an HTTP scope
+        method = cast("HTTPScope", scope)["method"]
         if method == "OPTIONS":
             await send_empty(send, 204, preflight_headers(scope))
             return
@@ -81,38 +81,29 @@ class Endpoint:
         began = time.perf_counter()
         body = await read_body(scope, receive, self._max_body)
         if body is None:
-            found: Inbound | Rejection = Rejection(
-                Fault(Kind.TOO_LARGE, f"The body is larger than {self._max_body} bytes.")
-            )
+            found: Inbound | Rejection = Rejection(_too_large(self._max_body))
         else:
-            found = classify(scope["headers"], body)
-        request_id = self._log.next_id()
+            found = classify(_headers(scope), body)
         if isinstance(found, Rejection):
-            era = Era.LEGACY
-            response = RelayResponse(
-                receive,
-                send,
-                era=era,
-                ident=bytes(found.id),
-                method="",
-                token=b"",
-                accept=_PLAIN_JSON,
-                request_id=request_id,
-            )
+            method = name = server = ""
+            response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(found.id))
             await response.reply(found.fault)
-            self._log.write(principal.client_id, "", "", "", era, response.outcome, began, request_id)
-            return
-        message = found.message
-        response = RelayResponse(
-            receive, send, era=found.era, ident=bytes(message.id), method=message.method, token=found.meta.token,
-            accept=found.accept, request_id=request_id,
-        )  # fmt: skip
-        server = await self._serve(Visit(principal, only, found, None, response, send))
-        if message.method:
-            name = text_of(message.params.get("name") or message.params.get("uri")) or ""
-            self._log.write(
-                principal.client_id, message.method, name, server, found.era, response.outcome, began, request_id
-            )
+        else:
+            message = found.message
+            method, name = message.method, text_of(message.params.get("name") or message.params.get("uri")) or ""
+            response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(message.id))
+            response.expects(method, found.meta.token, found.accept)
+            server = await self._serve(Visit(principal, only, found, None, response, send))
+        self._log.write(
+            response.request_id,
+            began,
+            client=principal.client_id,
+            method=method,
+            name=name,
+            server=server,
+            era=found.era.value,
+            outcome=response.outcome or "disconnected",
+        )
 
     async def _serve(self, visit: Visit) -> str:
         """Answer one message. Returns the server it went to, if any."""
@@ -150,6 +141,7 @@ class Endpoint:
                 bytes(message.params.get("requestId", NO_RAW)),
                 (text_of(message.params.get("reason")) or "The client cancelled the request.")[:200],
             )
+        visit.response.outcome = "accepted"
         await send_empty(visit.send, 202)
 
     async def _answer(self, visit: Visit, answer: Answer) -> None:
@@ -186,7 +178,7 @@ class Endpoint:
         session = visit.session
 
         @contextmanager
-        def running(inbox: Inbox) -> Iterator[None]:
+        def running(inbox: Inbox) -> Generator[None]:
             if session is None:
                 yield
                 return
@@ -214,7 +206,7 @@ class Endpoint:
         return self._gateway().current.view(visit.principal.grant, visit.only)
 
     async def _delete(self, scope: Scope, send: Send, principal: Principal) -> None:
-        head = read_head(scope["headers"])
+        head = read_head(_headers(scope))
         if _is_modern(head):
             await _not_allowed(scope, send)
         elif not head.session:
@@ -226,11 +218,19 @@ class Endpoint:
             await send_json(send, status, body)
 
 
+def _too_large(limit: int) -> Fault:
+    return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
+
+
+def _headers(scope: Scope) -> Headers:
+    return cast("Headers", scope["headers"])  # uvicorn's is a list; Litestar's type says iterable
+
+
 def _is_modern(head: Head) -> bool:
     return bool(head.versions) and head.version.decode("latin-1") not in LEGACY_VERSIONS
 
 
 async def _not_allowed(scope: Scope, send: Send) -> None:
     """Also GET: this gateway opens no stream of its own yet, which the spec answers so."""
-    allow = ALLOW_MODERN if _is_modern(read_head(scope["headers"])) else ALLOW
+    allow = ALLOW_MODERN if _is_modern(read_head(_headers(scope))) else ALLOW
     await send_json(send, 405, plain("method_not_allowed", f"Allowed here: {allow[1].decode()}"), [allow])

@@ -1,6 +1,6 @@
 """Everything of ours that Litestar carries: routes, guards, exception handlers, and the gateway's life."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from litestar import Litestar, asgi
@@ -44,15 +44,15 @@ class GatewayPlugin(InitPlugin):
         endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, CallLog())
         handler = asgi(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
-        app_config.route_handlers.extend([handler, health_controller(health)])
-        app_config.guards.append(self.guards.requires_own_site)
-        app_config.exception_handlers = {**app_config.exception_handlers, **HANDLERS}
-        app_config.lifespan = [*app_config.lifespan, self._lifespan]
+        app_config.route_handlers = [handler, health_controller(health)]
+        app_config.guards = [self.guards.requires_own_site]
+        app_config.exception_handlers = HANDLERS
+        app_config.lifespan = [self._lifespan]
         app_config.openapi_config = None
         return app_config
 
     @asynccontextmanager
-    async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
+    async def _lifespan(self, _: Litestar) -> AsyncGenerator[None]:
         self._gateway = Gateway(self._settings, self._snapshot, self._keyring)
         async with self._gateway.running():
             yield

@@ -4,11 +4,11 @@ Litestar's own exceptions (no route, wrong method) and whatever nothing expected
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
 
 from app.downstream.faults import NOT_FOUND, plain, to_plain
 from app.protocol.faults import Fault, Kind
@@ -49,4 +49,8 @@ def _json(status: int, body: bytes, headers: dict[str, str] | None = None) -> Re
     return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
-HANDLERS: ExceptionHandlersMap = {Refused: _refused, HTTPException: _of_litestar, Exception: _unexpected}
+HANDLERS: dict[int | type[Exception], Callable[[Incoming, Any], Response[bytes]]] = {
+    Refused: _refused,
+    HTTPException: _of_litestar,
+    Exception: _unexpected,
+}

@@ -13,7 +13,7 @@ from litestar.types import Receive, Send
 from app.downstream.faults import to_answer, to_peer_answer
 from app.protocol import jsonrpc
 from app.protocol.classify import Accept
-from app.protocol.faults import Fault, Kind
+from app.protocol.faults import Fault
 from app.protocol.sse import KEEP_ALIVE, encode_event
 from app.protocol.versions import Era
 from app.relay import downstream_legacy, downstream_modern
@@ -21,6 +21,7 @@ from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
 from app.relay.notices import to_notice
 
 WRITE_TIMEOUT = 60.0
+PLAIN = Accept(json=True, stream=False)
 JSON = (b"content-type", b"application/json")
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -59,35 +60,29 @@ class RelayResponse:
     """
 
     __slots__ = (
-        "_accept", "_era", "_gone", "_ident", "_method", "_receive", "_request_id", "_send", "_streaming", "_token",
-        "headers", "hung_up", "outcome",
+        "_accept", "_era", "_gone", "_ident", "_method", "_receive", "_send", "_streaming", "_token",
+        "headers", "hung_up", "outcome", "request_id",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        receive: Receive,
-        send: Send,
-        *,
-        era: Era,
-        ident: bytes,
-        method: str,
-        token: bytes,
-        accept: Accept,
-        request_id: str,
-    ) -> None:
+    def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
+        """`ident`: the request's id as JSON, empty where none was readable."""
+        self.request_id = request_id
+        self.headers: Headers = [(b"x-request-id", request_id.encode())]
+        self.hung_up = _HUNG_UP[era]
+        self.outcome = ""
         self._receive = receive
         self._send = send
         self._era = era
         self._ident = ident
-        self._method = method
-        self._token = token
-        self._accept = accept
-        self._request_id = request_id
+        self._method = ""
+        self._token = b""
+        self._accept = PLAIN
         self._streaming = False
         self._gone = False
-        self.hung_up = _HUNG_UP[era]
-        self.headers: Headers = [(b"x-request-id", request_id.encode())]
-        self.outcome = ""
+
+    def expects(self, method: str, token: bytes, accept: Accept) -> None:
+        """What the client asked, the token it names progress by (JSON), and the forms of answer it takes."""
+        self._method, self._token, self._accept = method, token, accept
 
     def __repr__(self) -> str:
         return f"<RelayResponse {self._method} {'stream' if self._streaming else 'open'} {self.outcome}>"
@@ -127,10 +122,10 @@ class RelayResponse:
     def _answer(self, outcome: Result | PeerError | Fault) -> tuple[int, bytes]:
         if isinstance(outcome, Fault):
             self.outcome = outcome.kind.value
-            return to_answer(outcome, self._ident, self._era, self._request_id)
+            return to_answer(outcome, self._ident, self._era, self.request_id)
         if isinstance(outcome, PeerError):
             self.outcome = "error"
-            return to_peer_answer(outcome, self._ident, self._era, self._request_id)
+            return to_peer_answer(outcome, self._ident, self._era, self.request_id)
         if self._era is Era.LEGACY:
             raw = downstream_legacy.to_result(outcome)
         else:

@@ -6,7 +6,7 @@ Opened by the app's lifespan and closed by it. Holds no HTTP: `downstream` trans
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Gateway:
         return f"<Gateway {self.current!r} {len(self.drivers)} calls {self.sessions!r}>"
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Gateway"]:
+    async def running(self) -> AsyncGenerator["Gateway"]:
         """Start every server at once and serve meanwhile; on leaving, end them all."""
         async with asyncio.TaskGroup() as tasks, anyio.create_task_group() as servers:
             self.tasks = tasks

@@ -45,7 +45,7 @@ def add_key(path: Path, client: str, *, scopes: Sequence[str] = ("*",), expires_
 
 @contextmanager
 def editing(path: Path) -> Generator[Entries]:
-    """The file's entries to change in place (none, if there is no file); written when the block ends without error.
+    """The file's entries to change in place (none, if there is no file); written when the block ends, if they changed.
 
     Directories are made as needed. Comments in the file are lost. Raises `KeysFileError`.
     """
@@ -57,7 +57,10 @@ def editing(path: Path) -> Generator[Entries]:
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
         entries = _entries(path)
+        before = json.dumps(entries)
         yield entries
+        if json.dumps(entries) == before:
+            return
         try:
             _replace(path, json.dumps(entries, indent=2, ensure_ascii=False) + "\n", directory)
         except OSError as error:

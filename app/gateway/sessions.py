@@ -49,7 +49,7 @@ class Session:
             self._running.pop(request_id, None)
 
     def cancel(self, request_id: bytes, reason: str) -> None:
-        """Cancel the call of that id. Clients that share a nameless session can use one id twice: then neither is it."""
+        """Cancel the call of that id; in a nameless session two clients can use one id, and then neither is meant."""
         calls = self._running.get(request_id, [])
         if len(calls) == 1:
             calls[0].put(Cancelled(reason))

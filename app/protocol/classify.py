@@ -4,7 +4,6 @@ Pure, and never raises: the first rung that fails becomes a `Rejection`, the res
 the server library read them; surrounding white space is taken off here, since httptools keeps it.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -17,7 +16,7 @@ from app.protocol.meta import Meta, read_meta
 from app.protocol.methods import Method, method_for
 from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, SUPPORTED_VERSIONS, Era
 
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = list[tuple[bytes, bytes]]
 
 
 class Accept(msgspec.Struct, frozen=True):
@@ -63,6 +62,7 @@ _FIELDS = {
 }
 _LEGACY_BYTES = frozenset(version.encode() for version in LEGACY_VERSIONS)
 _OWS = b" \t"
+MISSING_VERSION = Fault(Kind.HEADER_MISMATCH, "The MCP-Protocol-Version header is missing.")
 
 
 def read_head(headers: Headers) -> Head:
@@ -72,14 +72,13 @@ def read_head(headers: Headers) -> Head:
         field = _FIELDS.get(name)
         if field is None:
             continue
-        if field == "accept" and head.accept:
-            value = head.accept + b"," + value
-        setattr(head, field, value.strip(_OWS))
+        given = value.strip(_OWS)
+        setattr(head, field, head.accept + b"," + given if field == "accept" and head.accept else given)
         head.versions += field == "version"
     return head
 
 
-def classify(headers: list[tuple[bytes, bytes]], body: bytes) -> Inbound | Rejection:
+def classify(headers: Headers, body: bytes) -> Inbound | Rejection:
     """Climb the ladder with one POST. Returns what it is, or why it goes no further."""
     head = read_head(headers)
     if not is_json(head.content_type) or head.content_encoding.lower() not in (b"", b"identity"):
@@ -90,14 +89,13 @@ def classify(headers: list[tuple[bytes, bytes]], body: bytes) -> Inbound | Rejec
     if not accept.json and not accept.stream:
         return _refused(Kind.NOT_ACCEPTABLE, "Accept must allow application/json or text/event-stream.")
     message = decode(body)
-    if isinstance(message, Rejection):
-        return message
     if head.versions and (head.version not in _LEGACY_BYTES or head.versions > 1):
-        return _modern(headers, head, message, accept)
-    return _legacy(head, message, accept)
+        found = message if isinstance(message, Rejection) else _modern(headers, head, message, accept)
+        return Rejection(found.fault, found.id, Era.MODERN) if isinstance(found, Rejection) else found
+    return message if isinstance(message, Rejection) else _legacy(head, message, accept)
 
 
-def _modern(headers: list[tuple[bytes, bytes]], head: Head, message: Message, accept: Accept) -> Inbound | Rejection:
+def _modern(headers: Headers, head: Head, message: Message, accept: Accept) -> Inbound | Rejection:
     """2026-07-28: envelope there, headers agree, version supported. Notifications pass, to be dropped."""
     if head.versions > 1:
         return _refused(Kind.HEADER_MISMATCH, "MCP-Protocol-Version is given more than once.", message)
@@ -139,7 +137,7 @@ def _legacy(head: Head, message: Message, accept: Accept) -> Inbound | Rejection
             message,
         )
     if not head.versions and meta.version:
-        return _refused(Kind.HEADER_MISMATCH, "The MCP-Protocol-Version header is missing.", message)
+        return Rejection(MISSING_VERSION, message.id, Era.MODERN)
     version = head.version.decode() if head.versions else ASSUMED_LEGACY
     method = method_for(message.method, Era.LEGACY) if message.is_request else None
     return Inbound(Era.LEGACY, version, head.session.decode("latin-1"), message, meta, method, accept)

@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from app.protocol.faults import Fault, Kind
+from app.protocol.versions import Era
 
 MAX_DEPTH = 128
 # Node's parser turns a number past 1.8e308 into Infinity, and CPython refuses an integer of more than 4300 digits.
@@ -43,10 +44,11 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """A message that goes no further: why, and the `id` to answer under where it was readable."""
+    """A message that goes no further: why, the `id` to answer under where it was readable, and whose manners apply."""
 
     fault: Fault
     id: msgspec.Raw = NO_RAW
+    era: Era = Era.LEGACY
 
 
 def decode(body: bytes) -> Message | Rejection:

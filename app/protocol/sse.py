@@ -29,18 +29,19 @@ class Event(msgspec.Struct, frozen=True):
 class Decoder:
     """One stream. `feed` it every chunk; once `overflowed`, an event was larger than `limit` and nothing follows.
 
-    `last_id` is what a reconnection sends as `Last-Event-ID`, `retry` the delay the server asked for, in milliseconds.
+    `last_id` is what a reconnection sends as `Last-Event-ID`, `retry` the delay the server asked for, in milliseconds;
+    the stream that resumes another one starts with that one's.
     """
 
-    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
-        self.last_id = b""
-        self.retry: int | None = None
+    def __init__(self, limit: int = MAX_EVENT_BYTES, last_id: bytes = b"", retry: int | None = None) -> None:
+        self.last_id = last_id
+        self.retry = retry
         self.overflowed = False
         self._limit = limit
         self._partial: list[bytes] = []
         self._fresh = True
         self._after_cr = False
-        self._id = b""
+        self._id = last_id
         self._event = b""
         self._data: list[bytes] = []
         self._size = 0

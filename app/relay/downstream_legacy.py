@@ -1,8 +1,8 @@
 """The legacy half towards clients: neutral outcomes become messages of 2024-11-05 to 2025-11-25.
 
-Pure. Theory of operation: the neutral form is modern; what a legacy client does not know (`resultType`, caching hints, a
-`structuredContent` that is not an object) is taken out, and a legacy server's own answer passes as it came (PROTOCOL.md
-section 4).
+Pure. Theory of operation: the neutral form is modern. What a legacy client does not know (`resultType`, caching hints, a
+`structuredContent` that is not an object) is taken out; a legacy server's own answer passes as it came
+(PROTOCOL.md section 4).
 """
 
 import msgspec

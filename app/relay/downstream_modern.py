@@ -1,7 +1,7 @@
 """The modern half towards clients: neutral outcomes become messages of 2026-07-28.
 
-Pure. Theory of operation: the neutral form is this one, so a modern server's answer passes as it came; a legacy server's
-gets what this revision requires of every result (PROTOCOL.md sections 3.2, 3.6 and 4).
+Pure. Theory of operation: the neutral form is this one, so a modern server's answer passes as it came; a legacy one's
+is given what this revision requires of every result (PROTOCOL.md, sections 3.2, 3.6, 4).
 """
 
 import msgspec

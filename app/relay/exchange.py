@@ -4,7 +4,8 @@ Pure; knows no era, socket or clock.
 
 Theory of operation: the driver feeds events to `receive` one at a time and performs the effects it returns, in order,
 before the next. `TRANSITIONS` is the whole behaviour: (state, type of event) to (next state, effects). A pair without a
-row is a late event (an answer after a cancel) and changes nothing. `docs/architecture.md` shows the table; a test compares.
+row is a late event (an answer after a cancel) and changes nothing. `docs/architecture.md` shows the table, and a test
+compares the two.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """What tools and prompts of many servers are called in one list, and what else they may be called by.
 
-Pure. INTERFACE "Names": `files__read`, always prefixed; model APIs take `^[A-Za-z0-9_-]{1,64}$`, so other characters become
-`_` and what is too long, or taken, is cut and given a hash of its full name, the same one for ever.
+Pure. INTERFACE "Names": `files__read`, always prefixed; model APIs take `^[A-Za-z0-9_-]{1,64}$`, so other characters
+become `_` and what is too long, or taken, is cut and given a hash of its full name, the same one for ever.
 """
 
 import hashlib
