@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import cast
 
-from app.cli.connect import CLIENTS, NO_KEY, advice_for, config_for
+from app.cli.connect import CLIENTS, NO_KEY, config_for
 from app.cli.show import printable
 
 POLL = 0.1
@@ -26,8 +26,15 @@ LAST_WORD = 150.0
 ASK_TIMEOUT = 5.0
 UNSETTLED = frozenset({"", "starting"})
 IN_WORDS = {"backoff": "not up yet, trying again"}
-# Printed whole; of the others one line says how to get them.
-SHOWN = ("claude-code", "cursor", "vscode", "claude-desktop", "letta", "codex")
+# Printed whole, each with the place it belongs to; of the others one line says how to get them.
+PLACES = {
+    "claude-code": "Claude Code: .mcp.json in a project",
+    "cursor": "Cursor: ~/.cursor/mcp.json",
+    "vscode": "VS Code: .vscode/mcp.json in a workspace",
+    "claude-desktop": "Claude Desktop: claude_desktop_config.json (Settings > Developer > Edit Config)",
+    "letta": "Letta: the body of POST /v1/mcp-servers/",
+    "codex": "Codex: ~/.codex/config.toml",
+}
 Details = Mapping[str, Mapping[str, object]]
 
 
@@ -91,12 +98,14 @@ def announce(words: Greeting, launcher: int) -> None:
 
 def closing(words: Greeting) -> str:
     """Configs to paste, and a word on the key."""
+    places: dict[str, list[str]] = {}
+    for client, place in PLACES.items():
+        places.setdefault(config_for(client, words.url, words.key), []).append(place)
     parts = [""]
-    for client in SHOWN:
-        where = advice_for(client, words.url).splitlines()[0]
-        parts += [f"--- {client}: {where}", config_for(client, words.url, words.key), ""]
-    others = ", ".join(client for client in CLIENTS if client not in SHOWN)
-    parts.append(f"More on each of these, and {others}: .venv/bin/python -m app connect CLIENT")
+    for config, found in places.items():
+        parts += [*(f"--- {place}" for place in found), config, ""]
+    names = "|".join(CLIENTS)
+    parts.append(f"More on each, and Python code: .venv/bin/python -m app connect {names}")
     parts.append(f"{words.about_key}\nCtrl-C ends everything.")
     return "\n".join(parts)
 
