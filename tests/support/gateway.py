@@ -68,16 +68,16 @@ class Gateway:
         return tree_of(self.pid)
 
     def arbiter(self) -> Seen:
-        return self._below(self.pid, "gunicorn")
+        return self._below("gunicorn")
 
     def worker(self) -> Seen:
-        return self._below(self.arbiter().pid, "gunicorn")
+        return self._below("gunicorn", "gunicorn")
 
     def nginx(self) -> Seen:
-        return self._below(self.pid, "nginx: master")
+        return self._below("nginx: master")
 
     def nginx_worker(self) -> Seen:
-        return self._below(self.nginx().pid, "nginx: worker")
+        return self._below("nginx: master", "nginx: worker")
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of one GET on a connection of its own."""
@@ -121,10 +121,21 @@ class Gateway:
             time.sleep(0.02)
         assert not left, f"still alive: {left}\n{self.log()}"
 
-    def _below(self, pid: int, words: str) -> Seen:
-        return eventually(
-            lambda: next((p for p in tree_of(pid) if p.pid != pid and words in p.command), None), what=words
-        )
+    def _below(self, *path: str) -> Seen:
+        """The process whose command holds the last word, below one that holds the word before it, and so on."""
+
+        def found() -> Seen | None:
+            at: Seen | None = None
+            for words in path:
+                parent = at.pid if at else self.pid
+                at = next((p for p in tree_of(parent) if p.pid != parent and words in p.command), None)
+                if at is None:
+                    return None
+            return at
+
+        process = eventually(found, what=" below ".join(reversed(path)))
+        assert process
+        return process
 
 
 def free_port() -> int:
