@@ -1,7 +1,7 @@
 """The legacy half towards clients: neutral outcomes become messages of 2024-11-05 to 2025-11-25.
 
-Pure. Theory of operation: the neutral form is modern. What a legacy client does not know (`resultType`, caching hints, a
-`structuredContent` that is not an object) is taken out; a legacy server's own answer passes as it came
+Pure. Theory of operation: the neutral form is modern. What a legacy client does not know (`resultType`, caching hints,
+a `structuredContent` that is no object) is taken out; a legacy server's own answer passes as it came
 (PROTOCOL.md section 4).
 """
 
