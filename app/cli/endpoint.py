@@ -19,7 +19,7 @@ import msgspec
 
 from app import __version__
 from app.cli.environment import CONTROL_SOCKET, settings, variable
-from app.config.addresses import is_loopback
+from app.config.addresses import is_loopback, split_url
 from app.protocol.versions import LATEST_MODERN
 
 CLIENT_HEADER = "X-MCP-Client"
@@ -52,7 +52,10 @@ class Endpoint:
                 raise UnansweredError(
                     "--as works on the control socket alone: unset MCP_ENDPOINT, or use that client's key."
                 )
-            self.url, self.where, self._socket = _with_path(url), f"{_with_path(url)} (MCP_ENDPOINT)", None
+            self.url = _with_path(url)
+            self.where, self._socket = f"{self.url} (MCP_ENDPOINT)", None
+            if not re.fullmatch(r"[\x21-\x7e]*", self._key):
+                raise UnansweredError("MCP_API_KEY holds a character that no key has: a space, or one beyond ASCII.")
             if self._key:
                 self._headers["Authorization"] = f"Bearer {self._key}"
         else:
@@ -77,7 +80,8 @@ class Endpoint:
         # A proxy variable must not send what is on this machine to another one.
         local = self._socket is not None or is_loopback(urlsplit(self.url).hostname or "")
         return httpx.Client(
-            headers=self._headers,
+            # Clients' names are any printable text.
+            headers=httpx.Headers(self._headers, encoding="utf-8"),
             transport=httpx.HTTPTransport(uds=str(self._socket)) if self._socket else None,
             timeout=httpx.Timeout(CONNECT_TIMEOUT, read=READ_TIMEOUT),
             trust_env=not local,
@@ -112,8 +116,6 @@ class Endpoint:
                 return _result(self._message(response))
         except httpx.ConnectError as error:
             raise UnansweredError(f"Nothing answers at {self.where}: {error}") from error
-        except httpx.InvalidURL as error:
-            raise UnansweredError(f"MCP_ENDPOINT is not a URL: {error}") from error
         except httpx.HTTPError as error:
             raise UnansweredError(f"{self.where} broke off: {error or type(error).__name__}") from error
 
@@ -184,7 +186,10 @@ def _must_listen(path: Path) -> None:
 
 
 def _with_path(url: str) -> str:
-    return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/mcp"
+    parts = split_url(url)
+    if parts is None:
+        raise UnansweredError("MCP_ENDPOINT is not a URL such as https://mcp.example.com/mcp")
+    return url if parts.path.strip("/") else f"{url.rstrip('/')}/mcp"
 
 
 def _object(data: bytes) -> Object | None:

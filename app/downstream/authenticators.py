@@ -59,7 +59,7 @@ class Authenticator:
 
     def _acting_as(self, scope: Scope) -> Principal | None:
         """The control socket is ours alone: its caller is the operator, or any client it names."""
-        name = next((value.decode("latin-1") for name, value in scope["headers"] if name == ACT_AS), None)
+        name = next((value.decode(errors="replace") for name, value in scope["headers"] if name == ACT_AS), None)
         if name is None:
             return OPERATOR
         return next((key.principal for key in self._keyring().keys if key.principal.client_id == name), None)
