@@ -80,16 +80,29 @@ class GatewayApplication(BaseApplication):
         self.cfg.set("bind", [f"fd://{descriptor}" for descriptor in self._handover.fds])
 
     def load(self) -> Any:
-        """In the worker. What is wrong with the configuration is said in its own lines, and ends everything."""
-        try:
+        """In the worker."""
+        with _Boot():
             return import_app(f"{self._handover.app}()")
-        except StartError as error:
-            for problem in error.problems:
-                log.error(problem)
-            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def run(self) -> None:
         GatewayArbiter(self).run()
+
+
+class _Boot:
+    """Whatever keeps the app from starting is said once, in a log line, and ends the whole gateway by exit code 3."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, SystemExit):
+            return
+        if isinstance(error, StartError):
+            for problem in error.problems:
+                log.error(problem)
+        else:
+            log.critical("the app cannot be built", exc_info=error)
+        sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 def _configure_logs() -> None:

@@ -26,6 +26,8 @@ QUIET = {
     "mcp": "WARNING",
     "uvicorn": "WARNING",
 }
+# Our own line per call says more than an access log does; uvicorn writes none where nobody listens.
+_SILENT = ("gunicorn.access", "uvicorn.access")
 # Shorter ones are words, and masking a word would garble every line.
 SHORTEST_SECRET = 6
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
@@ -104,6 +106,8 @@ def configure(level: str, levels: Iterable[tuple[str, str]], form: str, descript
         logger.setLevel(logging.NOTSET)
     for name, least in {**QUIET, **dict(levels)}.items():
         logging.getLogger(name).setLevel(least)
+    for name in _SILENT:
+        logging.getLogger(name).propagate = False
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
 
