@@ -95,6 +95,14 @@ def test_no_page_names_a_variable_that_does_not_exist(page: Path) -> None:
     assert named <= {*settings.VARIABLES, *CLIENT_SIDE, *FOREIGN}
 
 
+def test_the_env_example_names_only_variables_that_exist_and_starts_the_gateway() -> None:
+    text = (ROOT / ".env.example").read_text()
+    named = set(re.findall(r"^#?(MCP_[A-Z_]+)=", text, re.MULTILINE))
+    assert named <= set(settings.VARIABLES)
+    settings.load_settings(settings.parse_dotenv(text), terminal=False)
+    settings.load_settings(settings.parse_dotenv(re.sub(r"^#(?=MCP_)", "", text, flags=re.MULTILINE)), terminal=False)
+
+
 def test_every_default_that_is_plain_is_the_programs_own() -> None:
     known, _ = settings.load_settings({}, terminal=False)
     told = {name_in(row[0]): row[1] for row in rows(DOCS / "configuration.md", "variable", "default", "meaning")}
