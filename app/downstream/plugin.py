@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from litestar import Litestar, asgi
+from litestar._asgi.routing_trie.types import RouteTrieNode  # pyright: ignore[reportPrivateUsage] - see _mend_parameters
 from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
+from litestar.types.internal_types import PathParameterDefinition
 
 from app.config.keys import Keyring
 from app.config.settings import Settings
@@ -52,7 +55,23 @@ class GatewayPlugin(InitPlugin):
         return app_config
 
     @asynccontextmanager
-    async def _lifespan(self, _: Litestar) -> AsyncGenerator[None]:
+    async def _lifespan(self, app: Litestar) -> AsyncGenerator[None]:
+        _mend_parameters(app.asgi_router.root_route_map_node)
         self._gateway = Gateway(self._settings, self._snapshot, self._keyring)
         async with self._gateway.running():
             yield
+
+
+class _OfAnyMethod(dict[Any, tuple[PathParameterDefinition, ...]]):
+    """The path parameters of an ASGI route, whatever the method is that they are asked for under."""
+
+    def __missing__(self, method: object) -> tuple[PathParameterDefinition, ...]:
+        return self["asgi"]
+
+
+def _mend_parameters(node: RouteTrieNode) -> None:
+    """Litestar 2.25 keeps an ASGI route's path parameters under "asgi" and looks for them under the HTTP method."""
+    if node.is_asgi and node.path_parameters:
+        node.path_parameters = _OfAnyMethod(node.path_parameters)
+    for child in node.children.values():
+        _mend_parameters(child)
