@@ -13,8 +13,9 @@ from app.protocol.methods import Answer
 from app.protocol.versions import SUPPORTED_VERSIONS, Era
 
 MODERN = "2026-07-28"
+VERSION = "io.modelcontextprotocol/protocolVersion"
 META = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
+    VERSION: MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 Headers = list[tuple[bytes, bytes]]
@@ -72,8 +73,8 @@ def test_trailing_white_space_of_a_header_does_not_count() -> None:
     ("headers", "data", "kind"),
     [
         (modern(), body(name="echo"), Kind.INVALID_PARAMS),
-        (modern(), body(meta={**META, "io.modelcontextprotocol/protocolVersion": "2025-11-25"}, name="echo"), Kind.HEADER_MISMATCH),
-        (modern(), body(meta={"io.modelcontextprotocol/protocolVersion": MODERN}, name="echo"), Kind.INVALID_PARAMS),
+        (modern(), body(meta=META | {VERSION: "2025-11-25"}, name="echo"), Kind.HEADER_MISMATCH),
+        (modern(), body(meta={VERSION: MODERN}, name="echo"), Kind.INVALID_PARAMS),
         (modern(method="tools/list"), body(meta=META, name="echo"), Kind.HEADER_MISMATCH),
         (modern(name="other"), body(meta=META, name="echo"), Kind.HEADER_MISMATCH),
         (modern(name=None), body(meta=META, name="echo"), Kind.HEADER_MISMATCH),
@@ -94,7 +95,7 @@ def test_a_modern_request_that_is_wrong_is_refused_in_the_modern_manner(
 
 @pytest.mark.parametrize("version", ["1900-01-01", "2026-07-29", "x" * 10_000])
 def test_an_unknown_version_is_told_which_there_are(version: str) -> None:
-    meta = {**META, "io.modelcontextprotocol/protocolVersion": version}
+    meta = META | {VERSION: version}
     for data in (body(meta=meta, name="echo"), body(name="echo")):
         found = refused(modern(version=version), data)
         assert found.fault.kind is Kind.UNSUPPORTED_VERSION

@@ -1,0 +1,49 @@
+"""Neutral outcomes as a modern client gets them."""
+
+import json
+
+import msgspec
+import pytest
+
+from app.protocol.faults import Fault, Kind
+from app.protocol.versions import Era
+from app.relay.downstream_modern import HUNG_UP, list_result, status, to_fault, to_item, to_result
+from app.relay.events import Disconnected, PeerError, Result
+
+
+def test_a_modern_servers_result_passes_byte_for_byte() -> None:
+    raw = b'{ "resultType":"task", "x":1.0 }'
+    assert to_result("tools/call", Result(msgspec.Raw(raw), Era.MODERN)) == raw
+
+
+def test_a_legacy_servers_result_is_marked_complete_and_keeps_all_it_has() -> None:
+    result = json.loads(to_result("tools/call", Result(msgspec.Raw(b'{"content":[],"x":{"y":1}}'), Era.LEGACY)))
+    assert result == {"resultType": "complete", "content": [], "x": {"y": 1}}
+
+
+def test_what_may_be_cached_says_for_how_long_and_for_whom() -> None:
+    result = json.loads(to_result("resources/read", Result(msgspec.Raw(b'{"contents":[]}'), Era.LEGACY)))
+    assert (result["ttlMs"], result["cacheScope"]) == (0, "private")
+
+
+@pytest.mark.parametrize("code", [b"-32000", b"-32602", b"-32603"])
+def test_most_errors_pass_as_they_are(code: bytes) -> None:
+    assert to_fault(PeerError(msgspec.Raw(b'{"code":%b,"message":"m"}' % code))) is None
+
+
+def test_a_resource_that_is_not_found_is_a_wrong_param_in_this_revision() -> None:
+    fault = to_fault(PeerError(msgspec.Raw(b'{"code":-32002,"message":"m","data":{"uri":"f:///x"}}')))
+    assert fault is not None
+    assert fault.kind is Kind.INVALID_PARAMS
+    assert msgspec.json.encode(fault.data) == b'{"uri":"f:///x"}'
+
+
+def test_closing_the_response_is_the_cancel() -> None:
+    assert Disconnected() == HUNG_UP
+
+
+def test_lists_items_and_statuses_are_those_of_this_era() -> None:
+    assert json.loads(list_result("prompts", b"[]"))["resultType"] == "complete"
+    members = {"outputSchema": msgspec.Raw(b'{"type":"array"}')}
+    assert to_item(members) is members
+    assert status(Fault(Kind.METHOD_NOT_FOUND, "no")) == 404
