@@ -87,8 +87,7 @@ async def listen(
     delay, last_id = FIRST_DELAY, b""
     clock = asyncio.get_running_loop().time
     while True:
-        began, wait, decoder = clock(), None, Decoder()
-        decoder.resume_from(last_id)
+        began, wait, decoder = clock(), None, Decoder(last_id=last_id)
         try:
             async with get(last_id) as response:
                 if response.status == 200 and is_stream(response):
