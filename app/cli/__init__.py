@@ -79,7 +79,9 @@ def _run(name: str, command: Command, rest: list[str]) -> int:
     parser = ArgumentParser(prog=f"python -m app {name}", description=command.SUMMARY)
     command.add_arguments(parser)
     try:
-        return command.run(parser.parse_args(rest))
+        code = command.run(parser.parse_args(rest))
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:
         # `… | head` closed our output; Python would complain again while it flushes at exit.
         sys.stdout = None  # pyright: ignore[reportAttributeAccessIssue] - the documented way to skip that flush

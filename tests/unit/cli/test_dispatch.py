@@ -60,11 +60,13 @@ def test_dispatch_itself_loads_no_command_and_no_library(shell: Shell) -> None:
     assert [name for name in loaded if name.startswith("app")] == ["app", "app.cli"]
 
 
-def test_output_into_a_closed_pipe_is_no_traceback(shell: Shell) -> None:
+@pytest.mark.parametrize("command", ["connect python", "schema"])
+def test_output_into_a_closed_pipe_is_no_traceback(shell: Shell, command: str) -> None:
     program = (
         "import os, sys; from app.cli import main; read, write = os.pipe(); os.close(read); os.dup2(write, 1); "
-        "sys.exit(main(['connect', 'python']))"
+        f"sys.exit(main({command.split()!r}))"
     )
     done = shell.python(program)
     assert "Traceback" not in done.err
     assert "BrokenPipe" not in done.err
+    assert done.code == 0
