@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.util import import_app
+from gunicorn.workers.base import Worker
 
 from app.config.settings import SettingsError, load_settings
 from app.serve import logs
@@ -28,7 +29,6 @@ KEEP_ALIVE = 75
 SETTINGS: dict[str, Any] = {
     # One worker is one shard: it owns the stdio children and the sessions (DESIGN.md section 8).
     "workers": 1,
-    "worker_class": "app.serve.worker.GatewayWorker",
     "graceful_timeout": GRACEFUL_TIMEOUT,
     # A loop that does not turn for so long is ended (RELIABILITY.md F25).
     "timeout": 30,
@@ -50,6 +50,20 @@ class GatewayLogger(Logger):
         self.cfg = cfg
         self._access_log_enabled = False
         _configure_logs()
+
+
+class WorkerSeed(Worker):
+    """What the arbiter forks: it becomes the real worker on the other side, so that we never load what that needs."""
+
+    def init_process(self) -> None:
+        from app.serve.worker import GatewayWorker
+
+        worker = GatewayWorker(self.age, self.ppid, self.sockets, self.app, self.timeout, self.cfg, self.log)
+        worker.pid = self.pid
+        # The beat the arbiter watches is the file that was opened before the fork.
+        worker.tmp, unwatched = self.tmp, worker.tmp
+        unwatched.close()
+        worker.init_process()
 
 
 class GatewayArbiter(Arbiter):
@@ -77,6 +91,7 @@ class GatewayApplication(BaseApplication):
         for name, value in SETTINGS.items():
             self.cfg.set(name, value)
         self.cfg.set("logger_class", GatewayLogger)
+        self.cfg.set("worker_class", WorkerSeed)
         self.cfg.set("bind", [f"fd://{descriptor}" for descriptor in self._handover.fds])
 
     def load(self) -> Any:
@@ -95,13 +110,20 @@ class _Boot:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if error is None or isinstance(error, SystemExit):
-            return
-        if isinstance(error, StartError):
-            for problem in error.problems:
-                log.error(problem)
-        else:
-            log.critical("the app cannot be built", exc_info=error)
+        from app.gateway.sources import SourceError, to_line
+
+        match error:
+            case None | SystemExit():
+                return
+            case StartError():
+                problems = error.problems
+            case SourceError():
+                problems = tuple(map(to_line, error.notices))
+            case _:
+                log.critical("the app cannot be built", exc_info=error)
+                problems = ()
+        for problem in problems:
+            log.error(problem)
         sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 

@@ -26,12 +26,15 @@ class Handover:
     control_socket: str = ""
     """Where our own commands speak to us, proven to run under our uid. Empty: there is none."""
 
-    def came_by(self, server: tuple[str, int | None] | None) -> Literal["edge", "control", "direct"]:
-        """How a request came, from the ASGI scope's `server`."""
-        name = server[0] if server else ""
-        if name and name == self.edge_socket:
-            return "edge"
-        return "control" if name and name == self.control_socket else "direct"
+    def came_by(self, server: object) -> Literal["edge", "control", "direct"]:
+        """How a request came, from the ASGI scope's `server`: `(path, None)`, `(address, port)` or None."""
+        match server:
+            case (str(name), None) if name == self.edge_socket:
+                return "edge"
+            case (str(name), None) if name == self.control_socket:
+                return "control"
+            case _:
+                return "direct"
 
     def to_env(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}
