@@ -12,7 +12,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """It takes none."""
 
 
-def run(args: Namespace) -> int:
+def run(_args: Namespace) -> int:
     """Prints it; always 0."""
     from app.config.json_schema import config_schema
 

@@ -35,7 +35,7 @@ def parse_dotenv(text: str) -> dict[str, str]:
             at = blank.end()
             continue
         line = _LINE.match(text, at)
-        if line is None or (line["plain"] is None and _COMMENT.sub("", line["rest"]).strip()):
+        if line is None or _COMMENT.sub("", line["rest"]).strip():
             number = text.count("\n", 0, at) + 1
             raise DotenvError(f".env:{number}: not NAME=value, NAME='value', a comment or a blank line")
         found[line["name"]] = _value(line)

@@ -47,7 +47,9 @@ def read_entry(
     values: Values = {"name": name, "label": label, "kind": kind, "prefix": name, "roots": kind != "stdio"}
     for key, field in known.items():
         if KEYS[key].only not in ("", side):
-            reader.warn(field.line, field.path, f"means nothing for a {side} server")
+            # A command or URL on the wrong side has been an error already.
+            if key not in ("command", "url"):
+                reader.warn(field.line, field.path, f"means nothing for a {side} server")
         elif key in _READERS:
             _READERS[key](reader, field, values)
     if reader.errors:
@@ -66,7 +68,8 @@ def _in_file_order(reader: EntryReader) -> list[Notice]:
 
 def _reason(notice: Notice, path: str) -> str:
     key = notice.path.removeprefix(path).removeprefix(".")
-    return f"{key}: {notice.message}" if key else notice.message
+    text = f"{key}: {notice.message}" if key else notice.message
+    return f"{text} ({notice.hint})" if notice.hint else text
 
 
 def _known(reader: EntryReader, fields: list[Field]) -> dict[str, Field]:

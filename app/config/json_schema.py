@@ -5,7 +5,7 @@ Pure. It is as liberal as reading is: what only warns is allowed here, what disa
 
 from typing import Any
 
-from app.config.schema import ALIASES, FILTER_KEYS, KEYS, LATER, ROOTS, TRANSPORTS, Key
+from app.config.schema import ALIASES, FILTER_KEYS, KEYS, LATER, ROOTS, Key
 
 Schema = dict[str, Any]
 
@@ -64,5 +64,4 @@ def _shape(key: Key) -> Schema:
             lists = {"type": "object", "properties": dict.fromkeys(FILTER_KEYS, _GLOBS)}
             return {"anyOf": [_GLOBS, lists]}
         case "choice":
-            choices = [*key.choices, *(["streamablehttp"] if key.choices == tuple(TRANSPORTS) else [])]
-            return {"anyOf": [{"enum": choices}, {"type": "string", "pattern": _VARIABLE}]}
+            return {"anyOf": [{"enum": list(key.choices)}, {"type": "string", "pattern": _VARIABLE}]}

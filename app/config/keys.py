@@ -73,7 +73,7 @@ def parse_time(text: str) -> float | None:
         return None
     try:
         return datetime.fromisoformat(text.upper()).timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 

@@ -12,6 +12,8 @@ from app.config.snapshot import Notice
 from app.config.tree import Array, Document, Member, Node, Object, Scalar, kind, step
 
 _MAX_DEPTH = 64
+# Python refuses to convert integers much longer than this.
+_LONGEST_INTEGER = 4000
 _SKIP = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?![\w.])", re.ASCII)
@@ -150,7 +152,7 @@ class _Reader:
     def _literal(self, path: str, line: int) -> Scalar:
         if number := _NUMBER.match(self.text, self.at):
             self.at = number.end()
-            exact = not number[1] and not number[2] and len(number[0]) < 19
+            exact = not number[1] and not number[2] and len(number[0]) <= _LONGEST_INTEGER
             return Scalar(int(number[0]) if exact else float(number[0]), number[0], line)
         word = _WORD.match(self.text, self.at)
         if word and word[0] in _WORDS:

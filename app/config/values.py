@@ -18,12 +18,16 @@ _SIZE = re.compile(r"(\d{1,15})\s*([a-z]*)")
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,16})?\]?")
 _HOST_PORT = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _USERINFO = re.compile(r"//[^/@\s]*@")
+_QUERY = re.compile(r"(?<=\?).+")
 
 
 def shown(raw: str) -> str:
     """A rejected value for a message: quoted, cut, without credentials of a URL."""
     cut = raw if len(raw) <= 80 else f"{raw[:77]}..."
-    return f'"{_USERINFO.sub("//***@", quote(cut, safe=_PRINTABLE))}"'
+    visible = quote(cut, safe=_PRINTABLE, errors="replace")
+    if "://" in visible:
+        visible = _QUERY.sub("***", _USERINFO.sub("//***@", visible))
+    return f'"{visible}"'
 
 
 _PRINTABLE = "".join(map(chr, range(32, 127)))
