@@ -24,5 +24,5 @@ class UpstreamError(Exception):
         self.detail = detail
 
 
-class EraRefused(UpstreamError):  # noqa: N818 (a finding, not an error: the other era follows)
+class EraRefused(UpstreamError):
     """The server answered, and does not speak the era it was asked in: try the other one."""

@@ -93,9 +93,11 @@ def _to_upstream_error(connection: Connection, method: str, failure: Exception |
     server, detail = connection.server, f"{method}: {failure!r}"
     if isinstance(failure, UpstreamError):
         fault = failure.fault
-        silent = fault.kind in {Kind.TIMEOUT, Kind.PROTOCOL} and not connection.fault
-        answered = isinstance(fault, HttpRefusal) and fault.status not in _NO_VERDICT
-        return EraRefused(fault, detail) if silent or answered else failure
+        if isinstance(fault, HttpRefusal):
+            refused = fault.status not in _NO_VERDICT
+        else:
+            refused = fault.kind in {Kind.TIMEOUT, Kind.PROTOCOL} and not connection.fault
+        return EraRefused(fault, detail) if refused else failure
     if isinstance(failure, MCPError):
         refusal = Fault(Kind.PROTOCOL, f"Server '{server}' refused {method} (error {failure.code}).", server=server)
         return EraRefused(refusal, detail)

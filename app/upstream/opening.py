@@ -80,8 +80,10 @@ class Opener:
         try:
             return await self._modern(other)
         except EraRefused as refused:
+            # Silence from afar may be a slow start: whether the modern era is there stays open until somebody wants it.
+            silent = self._spec.remote and refused.fault.kind is Kind.TIMEOUT
             try:
-                return await self._legacy(other=False)
+                return await self._legacy(other=None if silent else False)
             except EraRefused as again:
                 raise again from refused
         except UpstreamError as error:

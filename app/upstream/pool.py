@@ -158,7 +158,11 @@ class Pool:
                 log.info("server=%s has no %s era: %s", self._spec.name, era.value, refused.fault.message)
                 self._settle_other(False)
         except UpstreamError as error:
-            opening.error = error
+            if era is self._era or self._has[era]:
+                opening.error = error
+            else:
+                # Nobody knows that it has this era, and the one that works serves everybody.
+                self._has[era] = False
         else:
             self._sessions[slot] = session = Session(opened)
             opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session))

@@ -8,11 +8,13 @@ was adopted by us. An adopted process that could also be another child's is spar
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Iterable
 
 import msgspec
 
 _PR_SET_CHILD_SUBREAPER = 36
+RECENT = 0.05
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -65,6 +67,9 @@ class Household:
     def __init__(self, adopts: bool = False) -> None:
         self._adopts = adopts
         self._heads: dict[int, Process] = {}
+        self._families: list[Family] = []
+        self._recent: dict[int, Process] = {}
+        self._read_at = -1.0
 
     def __repr__(self) -> str:
         return f"<Household {sorted(self._heads)}>"
@@ -73,10 +78,27 @@ class Household:
         """A child just started: its family until `remove`."""
         head = read_process(pid) or Process(pid, os.getpid(), pid, pid, 0, False)
         self._heads[pid] = head
-        return Family(self, head)
+        family = Family(self, head)
+        self._families.append(family)
+        return family
 
-    def remove(self, pid: int) -> None:
-        self._heads.pop(pid, None)
+    def remove(self, family: "Family") -> None:
+        """Its head is gone: nothing is kept from us by it any more."""
+        self._heads.pop(family.head.pid, None)
+        self._families.remove(family)
+
+    def note(self) -> None:
+        """Remember every family's descendants of now: they are known also when their parents are gone."""
+        processes = read_processes()
+        for family in self._families:
+            family.living(processes)
+
+    def recent(self) -> dict[int, Process]:
+        """The processes of at most 50 ms ago: many children that are waited for at once share a look."""
+        now = time.monotonic()
+        if now - self._read_at > RECENT:
+            self._recent, self._read_at = read_processes(), now
+        return self._recent
 
     def adopted(self, processes: dict[int, Process]) -> list[Process]:
         """Children of ours that we did not start. Their zombies are reaped on the way."""
@@ -101,18 +123,14 @@ class Family:
 
     def __init__(self, household: Household, head: Process) -> None:
         self._household = household
-        self._head = head
+        self.head = head
         self._known: dict[int, int] = {}
         self.pipes: frozenset[str] = frozenset()
         """`pipe:[inode]` of the ends the child was given."""
 
-    def note(self) -> None:
-        """Remember the descendants of now: they are known also when their parents are gone."""
-        self.living(read_processes())
-
     def living(self, processes: dict[int, Process]) -> list[Process]:
         """The members alive, the head included while it runs."""
-        head = self._head
+        head = self.head
         present = processes.get(head.pid)
         roots = {pid for pid, start in self._known.items() if (p := processes.get(pid)) and p.start == start}
         if present and present.start == head.start:
@@ -125,9 +143,9 @@ class Family:
         self._known = {p.pid: p.start for p in members}
         return [p for p in members if not p.zombie]
 
-    def signal(self, number: signal.Signals, processes: dict[int, Process] | None = None) -> int:
+    def signal(self, number: signal.Signals) -> int:
         """Signal every living member; the number signalled."""
-        members = self.living(processes if processes is not None else read_processes())
+        members = self.living(read_processes())
         for process in members:
             try:
                 os.kill(process.pid, number)
@@ -136,17 +154,18 @@ class Family:
         return len(members)
 
     def alive(self) -> bool:
-        return bool(self.living(read_processes()))
+        """Whether any member ran a moment ago; who it is is remembered."""
+        return bool(self.living(self._household.recent()))
 
     def leave(self) -> None:
         """All are gone, or given up: zombies that came to us are reaped."""
-        self._household.remove(self._head.pid)
+        self._household.remove(self)
         self._household.adopted(read_processes())
 
     def _ours(self, process: Process) -> bool:
         if self.pipes & _open_pipes(process.pid):
             return True
-        return not self._household.started_before(process.start, but=self._head.pid)
+        return not self._household.started_before(process.start, but=self.head.pid)
 
 
 def _with_descendants(roots: Iterable[int], processes: dict[int, Process]) -> list[Process]:

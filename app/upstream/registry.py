@@ -5,8 +5,9 @@ The only maker of supervisors and transports. Owned by the gateway, which lends 
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
@@ -21,10 +22,15 @@ from app.upstream.transport import Transport
 from app.upstream.upstream import Upstream
 from app.upstream.verdicts import Verdicts
 
+if TYPE_CHECKING:
+    from app.upstream.http_client import HttpClient
+
 log = logging.getLogger("app.upstream")
 
 # Below the time gunicorn gives a worker: a stubborn child takes 2 + 1 s, all of them in parallel.
 CLOSE_LIMIT = 5.0
+# How often the descendants of stdio children are noted, so that they are known when their parents are gone.
+HOUSEKEEPING = 10.0
 
 
 class UpstreamRegistry:
@@ -47,7 +53,9 @@ class UpstreamRegistry:
         self._household = Household(adopts=adopt_orphans and become_subreaper())
         self._verdicts = Verdicts(data_directory)
         self._transports = transports
+        self._http: HttpClient | None = None
         self._running: dict[int, Upstream] = {}
+        self._housekeeping: anyio.CancelScope | None = None
 
     def __repr__(self) -> str:
         return f"<UpstreamRegistry {list(self._running.values())}>"
@@ -57,13 +65,15 @@ class UpstreamRegistry:
         upstream = Upstream(spec)
 
         def for_wire(spec: ServerSpec, wire: Wire, era: Era) -> Transport:
-            if self._transports:
-                return self._transports(spec, wire, era)
-            return self._transport(upstream, spec, wire, era)
+            make = self._transports or self._transport
+            return make(spec, wire, era) if wire != "stdio" else self._stdio(spec, upstream)
 
         supervisor = Supervisor(upstream, for_wire, self._verdicts)
         self._running[id(upstream)] = upstream
         self._tasks.start_soon(self._supervise, supervisor, upstream)
+        if not spec.remote and self._housekeeping is None:
+            self._housekeeping = anyio.CancelScope()
+            self._tasks.start_soon(self._keep_house, self._housekeeping)
         return upstream
 
     async def retire(self, upstream: Upstream) -> None:
@@ -73,10 +83,14 @@ class UpstreamRegistry:
 
     async def aclose(self) -> None:
         """Stop all of them at once; returns within `CLOSE_LIMIT`, come what may."""
+        if self._housekeeping:
+            self._housekeeping.cancel()
         with anyio.move_on_after(CLOSE_LIMIT, shield=True) as limit:
             async with anyio.create_task_group() as retiring:
                 for upstream in list(self._running.values()):
                     retiring.start_soon(self.retire, upstream)
+            if self._http:
+                await self._http.close()
         if limit.cancelled_caught:
             log.warning("still running after %g s: %s", CLOSE_LIMIT, [u.spec.name for u in self._running.values()])
 
@@ -86,15 +100,36 @@ class UpstreamRegistry:
         finally:
             del self._running[id(upstream)]
 
-    def _transport(self, upstream: Upstream, spec: ServerSpec, wire: Wire, era: Era) -> Transport:
-        match wire:
-            case "stdio":
-                return StdioTransport(spec, upstream.stderr, self._household, self._environment)
-            case "http":
-                from app.upstream.streamable_http import StreamableHttpTransport
+    async def _keep_house(self, scope: anyio.CancelScope) -> None:
+        with scope:
+            while True:
+                await anyio.sleep(HOUSEKEEPING)
+                self._household.note()
 
-                return StreamableHttpTransport(spec, era)
-            case "sse":
-                from app.upstream.sse import SseTransport
+    def _stdio(self, spec: ServerSpec, upstream: Upstream) -> Transport:
+        return StdioTransport(spec, upstream.stderr, self._household, self._environment)
 
-                return SseTransport(spec)
+    def _transport(self, spec: ServerSpec, wire: Wire, era: Era) -> Transport:
+        def start_soon(owner: Callable[[], Awaitable[None]]) -> None:
+            self._tasks.start_soon(_own, owner)
+
+        # Imported when first needed: a config of stdio servers alone does without the HTTP client's memory.
+        if self._http is None:
+            from app.upstream.http_client import HttpClient
+
+            self._http = HttpClient(self._environment)
+        if wire == "sse":
+            from app.upstream.sse import SseTransport
+
+            return SseTransport(spec, start_soon, self._http)
+        from app.upstream.streamable_http import StreamableHttpTransport
+
+        return StreamableHttpTransport(spec, era, start_soon, self._http)
+
+
+async def _own(owner: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await owner()
+    except Exception:
+        # The boundary of an HTTP wire's pump: a bug in one must not end the others.
+        log.exception("a transport's owner task failed")

@@ -7,17 +7,17 @@ session ends once: when the child is gone and its output is drained, or when `cl
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import partial
+from typing import IO, Protocol
 
 import anyio
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
-from app.upstream.child_environment import child_environment
-from app.upstream.errors import UpstreamError
+from app.upstream.child import Child
+from app.upstream.command import prepare, unstartable
 from app.upstream.lines import LineSplitter
 from app.upstream.process_tree import Family, Household, pipe_names
 from app.upstream.transport import Outgoing, Receiver
@@ -59,60 +59,40 @@ class StdioTransport:
         self._environment = os.environ if environment is None else environment
         self._lines = LineSplitter(MESSAGE_LIMIT)
         self._receiver: Receiver | None = None
-        self._process: asyncio.SubprocessTransport | None = None
+        self._child: Child | None = None
         self._family: Family | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._outputs: list[asyncio.ReadTransport] = []
+        self._unconnected: list[IO[bytes]] = []
         self._exited = asyncio.Event()
         self._closing = False
         self._over = False
         self._verdict: Fault | None = None
+        self._taken = 0
+        self._ending = ""
 
     def __repr__(self) -> str:
-        return f"<StdioTransport {self._spec.name} pid={self.pid}>"
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.get_pid() if self._process else None
+        return f"<StdioTransport {self._spec.name} {self._child!r}>"
 
     async def open(self, receiver: Receiver) -> None:
         """Start the child. Raises `UpstreamError` naming what is wrong with the command, cwd or arguments."""
-        argv, environment = self._prepare()
+        argv, environment = prepare(self._spec, self._environment)
         self._receiver = receiver
-        loop = asyncio.get_running_loop()
-        pipes = [os.pipe() for _ in range(3)]
-        (child_in, our_in), (our_out, child_out), (our_err, child_err) = pipes
-        # Our own ends go to the transports below, which close them; until then they are closed here.
-        unowned = {our_in, our_out, our_err}
         try:
-            handed = pipe_names((child_in, child_out, child_err))
-            self._process, _ = await loop.subprocess_exec(
-                lambda: _Death(self._child_exited),
-                *argv,
-                stdin=child_in,
-                stdout=child_out,
-                stderr=child_err,
-                cwd=self._spec.cwd,
-                env=environment,
-                start_new_session=True,
-            )
-            self._family = self._household.add(self._process.get_pid())
-            self._family.pipes = handed
-            await self._connect(loop, (our_in, our_out, our_err), unowned)
+            self._child = Child(argv, environment, self._spec.cwd, self._child_exited)
         except (OSError, ValueError) as error:
-            raise _unstartable(self._spec, "it could not be started", repr(error)) from error
-        finally:
-            for fd in (child_in, child_out, child_err, *unowned):
-                os.close(fd)
+            raise unstartable(self._spec, "it could not be started", repr(error)) from error
+        self._unconnected = self._child.pipes
+        self._family = self._household.add(self._child.pid)
+        self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
+        await self._connect()
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, ends: tuple[int, int, int], unowned: set[int]) -> None:
-        stdin, stdout, stderr = ends
-        files = os.fdopen(stdin, "wb", 0), os.fdopen(stdout, "rb", 0), os.fdopen(stderr, "rb", 0)
-        unowned.clear()
-        self._stdin, _ = await loop.connect_write_pipe(lambda: _Input(self._stdin_ended), files[0])
-        out, _ = await loop.connect_read_pipe(lambda: _Output(self._read, self._stdout_ended), files[1])
-        err, _ = await loop.connect_read_pipe(lambda: _Output(self._sink.feed, self._sink.flush), files[2])
-        self._outputs = [out, err]
+    async def _connect(self) -> None:
+        loop, unconnected = asyncio.get_running_loop(), self._unconnected
+        self._stdin, _ = await loop.connect_write_pipe(lambda: _Input(self._stdin_ended), unconnected.pop(0))
+        for taken, ended in ((self._read, self._stdout_ended), (self._sink.feed, self._sink.flush)):
+            output, _ = await loop.connect_read_pipe(partial(_Output, taken, ended), unconnected.pop(0))
+            self._outputs.append(output)
 
     def send(self, message: Outgoing) -> None:
         stdin, receiver = self._stdin, self._receiver
@@ -134,14 +114,9 @@ class StdioTransport:
     def abandon(self, request_id: int) -> None:
         """Nothing waits on this wire."""
 
-    def note_descendants(self) -> None:
-        """Remember the processes that the child has started by now; call it now and then (it reads /proc)."""
-        if self._family and not self._over:
-            self._family.note()
-
     async def close(self) -> None:
         """EOF, 2 s, SIGTERM, 1 s, SIGKILL, to the whole family; then the session is over. Idempotent, never raises."""
-        if self._closing or self._process is None:
+        if self._closing or self._child is None:
             return
         self._closing = True
         with anyio.CancelScope(shield=True):
@@ -152,11 +127,12 @@ class StdioTransport:
         for output in self._outputs:
             if not output.is_closing():
                 output.close()
-        self._process.close()
+        for pipe in self._unconnected:
+            pipe.close()
         self._finish()
 
     async def _end(self, family: Family) -> None:
-        family.note()
+        family.alive()
         if self._stdin and not self._exited.is_set():
             self._stdin.close()
             with anyio.move_on_after(EOF_GRACE):
@@ -174,6 +150,7 @@ class StdioTransport:
 
     def _read(self, chunk: bytes) -> None:
         receiver = self._receiver
+        self._taken += len(chunk)
         for line in self._lines.feed(chunk):
             if receiver is None:
                 return
@@ -187,16 +164,23 @@ class StdioTransport:
 
     def _stdin_ended(self) -> None:
         self._stdin = None
+        self._settle("closed its input")
 
     def _stdout_ended(self) -> None:
-        asyncio.get_running_loop().call_later(DRAIN_GRACE, self._finish)
+        self._settle("closed its output")
 
     def _child_exited(self) -> None:
         self._exited.set()
-        if len(self._outputs) == 2 and self._outputs[0].is_closing():
+        self._settle("exited")
+
+    def _settle(self, what: str, taken: int | None = None) -> None:
+        """Something ended the session: over as soon as nothing has come for a while and the exit code may be known."""
+        if taken is None:
+            self._ending = self._ending or what
+        if taken == self._taken:
             self._finish()
-        else:
-            asyncio.get_running_loop().call_later(DRAIN_GRACE, self._finish)
+        elif not self._over:
+            asyncio.get_running_loop().call_later(DRAIN_GRACE, self._settle, what, self._taken)
 
     def _finish(self) -> None:
         if self._over or self._receiver is None:
@@ -205,40 +189,19 @@ class StdioTransport:
         self._receiver.closed(self._verdict or self._fault(Kind.CLOSED, self._epitaph()))
 
     def _epitaph(self) -> str:
-        code = self._process.get_returncode() if self._process else None
+        code = self._child.code if self._child else None
         if self._closing:
             return "was stopped"
         if code is None:
-            return "closed its output"
+            return self._ending
         if code >= 0:
             return f"exited with code {code}"
         # What the kernel does to the largest process when memory runs out looks like this.
         hint = ", which happens when memory runs out" if code == -signal.SIGKILL else ""
         return f"was ended by {_signal_name(-code)}{hint}"
 
-    def _prepare(self) -> tuple[list[str], dict[str, str]]:
-        spec = self._spec
-        environment = child_environment(spec.env, self._environment)
-        texts = (spec.command, *spec.args, spec.cwd or "", *environment, *environment.values())
-        if any("\0" in text for text in texts):
-            raise _unstartable(spec, "its command, arguments, environment or cwd hold a NUL character")
-        if any(not name or "=" in name for name in environment):
-            raise _unstartable(spec, "the name of an environment variable is empty or holds '='")
-        if spec.cwd is not None and not os.path.isdir(spec.cwd):
-            raise _unstartable(spec, "its cwd is not a directory", spec.cwd)
-        program = _find_program(spec, environment.get("PATH"))
-        setpriv = shutil.which("setpriv")
-        # A child must not outlive us, however we die (RELIABILITY.md section 0, finding 3).
-        guard = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
-        return [*guard, program, *spec.args], environment
-
     def _fault(self, kind: Kind, what: str) -> Fault:
         return Fault(kind, f"Server '{self._spec.name}' {what}.", server=self._spec.name)
-
-
-class _Death(asyncio.SubprocessProtocol):
-    def __init__(self, exited: Callable[[], None]) -> None:
-        self.process_exited = exited
 
 
 class _Output(asyncio.Protocol):
@@ -272,28 +235,6 @@ async def _gone(family: Family, seconds: float) -> None:
         while family.alive():
             await anyio.sleep(pause)
             pause = min(0.1, pause * 2)
-
-
-def _find_program(spec: ServerSpec, path: str | None) -> str:
-    """The command as a path that exists and may be executed, so that failures have names before anything starts."""
-    command = os.path.expanduser(spec.command)
-    if os.sep in command:
-        program = os.path.join(spec.cwd or "", command)
-        if not os.path.exists(program):
-            raise _unstartable(spec, "its command was not found", program)
-        if os.path.isdir(program) or not os.access(program, os.X_OK):
-            raise _unstartable(spec, "its command is not executable", program)
-        return os.path.abspath(program)
-    found = shutil.which(command, path=path)
-    if found is None:
-        raise _unstartable(spec, "its command was not found on the PATH", command)
-    return os.path.abspath(found)
-
-
-def _unstartable(spec: ServerSpec, why: str, detail: str = "") -> UpstreamError:
-    return UpstreamError(
-        Fault(Kind.UNREACHABLE, f"Server '{spec.name}' cannot start: {why}.", server=spec.name), detail
-    )
 
 
 def _signal_name(number: int) -> str:
