@@ -115,7 +115,9 @@ def _modern(headers: Headers, head: Head, message: Message, accept: Accept) -> I
         )
     if not meta.version and version in MODERN_VERSIONS:
         return _refused(Kind.INVALID_PARAMS, f"`_meta` needs `{meta_of.PROTOCOL_VERSION}`.", message)
-    if meta.version and meta.version != version:
+    if not meta.version:  # a legacy client with a revision that is none: it knows no routing headers
+        return Rejection(unsupported(version), message.id)
+    if meta.version != version:
         return _refused(Kind.HEADER_MISMATCH, "MCP-Protocol-Version differs from the version in `_meta`.", message)
     mismatch = check_routing(headers, message.method, message.params)
     if mismatch:

@@ -13,16 +13,21 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 
 MAX_DEPTH = 128
+TOO_DEEP = f"The JSON is nested deeper than {MAX_DEPTH} levels."
 # Node's parser turns a number past 1.8e308 into Infinity, and CPython refuses an integer of more than 4300 digits.
 MAX_DIGITS = 1000
 MAX_ID_BYTES = 1024
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A string that never ends is taken to the end of the text: looking for another one inside it would be quadratic.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _INNERMOST = re.compile(rb"\{[^{}\[\]]*\}|\[[^{}\[\]]*\]")
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}|[eE]\+?[0-9]{3}" % MAX_DIGITS)
-_EXPONENT = re.compile(rb"-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3,}")
+# Looked for where a run of digits begins, and there alone: from every digit on it would be quadratic.
+_DIGITS = rb"(?<![0-9])[0-9]{%d}" % MAX_DIGITS
+_LONG_RUN = re.compile(_DIGITS)
+_LONG_NUMBER = re.compile(_DIGITS + rb"|[eE]\+?[0-9]{3}")
+_EXPONENT = re.compile(rb"(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}")
 _SURROGATE_PAIR = re.compile(rb"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\\\")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -57,7 +62,7 @@ def decode(body: bytes) -> Message | Rejection:
     if not body.isascii() and not _is_utf8(body):
         return _refused(Kind.PARSE_ERROR, "The body is not valid UTF-8.")
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
-        return _refused(Kind.INVALID_REQUEST, f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        return _refused(Kind.INVALID_REQUEST, TOO_DEEP)
     if _LONG_NUMBER.search(body) and _has_unholdable_number(body):
         return _refused(Kind.PARSE_ERROR, "The JSON holds a number that is too large.")
     try:
@@ -67,6 +72,8 @@ def decode(body: bytes) -> Message | Rejection:
         return _refused(Kind.INVALID_REQUEST, f"{text}; batches are not accepted." if _is_array(body) else f"{text}.")
     except msgspec.DecodeError:
         return _refused(Kind.PARSE_ERROR, "The body is not valid JSON.")
+    except RecursionError:  # brackets that never close, which `_depth` leaves to the parser
+        return _refused(Kind.INVALID_REQUEST, TOO_DEEP)
     return _envelope(body, members)
 
 
@@ -193,6 +200,6 @@ def _depth(body: bytes) -> int:
 
 def _has_unholdable_number(body: bytes) -> bool:
     outside = _STRING.sub(b"0", body)
-    if re.search(rb"[0-9]{%d}" % MAX_DIGITS, outside):
+    if _LONG_RUN.search(outside):
         return True
     return any(float(number) in (float("inf"), float("-inf")) for number in _EXPONENT.findall(outside))
