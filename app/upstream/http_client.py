@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import BuilderError
+from pyreqwest.request import RequestBuilder, StreamRequest
 
 # Name lookup, TCP and TLS together (RELIABILITY.md F46).
 CONNECT_TIMEOUT = 5.0
@@ -53,6 +54,11 @@ class HttpClient:
         clients, self._clients = self._clients, {}
         for client in clients.values():
             await client.close()
+
+
+def streamed(request: RequestBuilder) -> StreamRequest:
+    """The request, its answer to be read as it arrives: by itself the client holds back up to 64 kB of a stream."""
+    return request.streamed_read_buffer_limit(0).build_streamed()
 
 
 def is_loopback(url: str) -> bool:

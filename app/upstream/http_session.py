@@ -19,7 +19,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.sse import MESSAGE, Decoder, Event
 from app.upstream.errors import UpstreamError
 from app.upstream.http_answer import agreed_version, as_answer, error_in, loses_session, read_body
-from app.upstream.http_client import HttpClient
+from app.upstream.http_client import HttpClient, streamed
 from app.upstream.http_faults import describe, fault_of, refusal
 from app.upstream.http_stream import FIRST_DELAY, End, Take, is_stream, listen, pause, pump
 from app.upstream.transport import Outgoing, Receiver
@@ -81,7 +81,7 @@ class HttpSession:
     async def delete(self) -> None:
         """Tell the server that the session is not needed any more; 405 says that it ends them by itself."""
         try:
-            async with self._client.delete(self._spec.url).headers(self._base).build_streamed():
+            async with streamed(self._client.delete(self._spec.url).headers(self._base)):
                 self.id = ""
         except PyreqwestError as error:
             log.debug("server=%s session not deleted: %s", self._spec.name, describe(error))
@@ -93,13 +93,13 @@ class HttpSession:
         headers = {**self._base, "content-type": "application/json"}
         for name, value in message.headers.items():
             headers[name.lower()] = value
-        return self._client.post(self._spec.url).headers(headers).body_bytes(message.body).build_streamed()
+        return streamed(self._client.post(self._spec.url).headers(headers).body_bytes(message.body))
 
     def _get(self, last_id: bytes) -> StreamRequest:
         headers = {**self._base, "accept": "text/event-stream"}
         if last_id:
             headers["last-event-id"] = last_id.decode("utf-8", "replace")
-        return self._client.get(self._spec.url).headers(headers).build_streamed()
+        return streamed(self._client.get(self._spec.url).headers(headers))
 
     async def _accepted(self, message: Outgoing, response: Response) -> None:
         if message.method == "initialize" and self._legacy:

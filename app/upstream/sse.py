@@ -18,7 +18,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.sse import MESSAGE, Decoder, Event
 from app.upstream.errors import UpstreamError
 from app.upstream.http_answer import error_in, loses_session, read_body
-from app.upstream.http_client import HttpClient
+from app.upstream.http_client import HttpClient, streamed
 from app.upstream.http_faults import describe, fault_of, refusal
 from app.upstream.http_posts import Posts, StartSoon
 from app.upstream.http_session import ERROR_LIMIT, MESSAGE_LIMIT, configured_headers, reach
@@ -102,7 +102,7 @@ class _Stream:
         """Until the stream ends, which is the end of the session."""
         headers = {**self._headers, "accept": "text/event-stream"}
         try:
-            async with self._client.get(self._spec.url).headers(headers).build_streamed() as response:
+            async with streamed(self._client.get(self._spec.url).headers(headers)) as response:
                 if response.status != 200:
                     fault: Fault = refusal(self._spec.name, response.status, response.get_header("retry-after"))
                 elif not is_stream(response):
@@ -122,8 +122,7 @@ class _Stream:
         for name, value in message.headers.items():
             headers[name.lower()] = value
         try:
-            request = self._client.post(self._address).headers(headers).body_bytes(message.body).build_streamed()
-            async with request as response:
+            async with streamed(self._client.post(self._address).headers(headers).body_bytes(message.body)) as response:
                 body = await read_body(response, ERROR_LIMIT)
                 if 200 <= response.status < 300:
                     return

@@ -106,7 +106,9 @@ async def pyreqwest_stream(url: str) -> Any:
     async with ClientBuilder().follow_redirects(False).build() as client:
 
         async def call(body: bytes) -> bytes:
-            async with client.post(url).headers(HEADERS).body_bytes(body).build_streamed() as response:
+            # Without the limit the library holds back up to 64 kB of a stream until it ends.
+            request = client.post(url).headers(HEADERS).body_bytes(body).streamed_read_buffer_limit(0)
+            async with request.build_streamed() as response:
                 assert response.status == 200
                 response.get_header("content-type")
                 parts = b""
