@@ -1,0 +1,94 @@
+"""Who is calling."""
+
+import hashlib
+
+import pytest
+
+from app.config.keys import Key, Keyring, Principal
+from app.config.settings import Settings
+from app.downstream.authenticators import (
+    ANYBODY,
+    LOOPBACK_ONLY,
+    MISSING,
+    OPERATOR,
+    Authenticator,
+    Way,
+    host_name,
+    is_local,
+)
+from app.relay.policy import Grant
+from tests.unit.downstream.wire import scope
+
+KEY = b"sk-0123456789-0123456789-0123456789"
+ANN = Principal("ann", Grant(["*"]))
+KEYRING = Keyring([Key(hashlib.sha256(KEY).digest(), ANN, "test")])
+HOST = (b"host", b"localhost:8080")
+
+
+def authenticator(way: Way = "direct", disable: str = "no") -> Authenticator:
+    return Authenticator(Settings(disable_auth=disable), lambda: KEYRING, lambda _: way)
+
+
+def bearer(value: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"authorization", value)]
+
+
+@pytest.mark.parametrize(
+    "value", [b"Bearer " + KEY, b"bearer " + KEY, b"BEARER  " + KEY, b"Bearer Bearer " + KEY, b" Bearer " + KEY + b" "]
+)
+def test_a_key_is_known_however_the_scheme_is_written(value: bytes) -> None:
+    assert authenticator().identify(scope(headers=bearer(value))) is ANN
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [], bearer(b"Bearer"), bearer(b"Bearer "), bearer(KEY), bearer(b"Basic " + KEY), 
+        bearer(b"Bearer " + KEY + b"x"),
+        bearer(b"Bearer sha256:" + hashlib.sha256(KEY).hexdigest().encode()), bearer(b"Bearer " + KEY) * 2,
+        bearer(b"Bearer " + KEY + b" " + KEY), [(b"x-api-key", KEY)], [(b"cookie", KEY)],
+    ],
+)  # fmt: skip
+def test_anything_else_is_nobody(headers: list[tuple[bytes, bytes]]) -> None:
+    assert authenticator().identify(scope(headers=headers)) is None
+    assert authenticator().identify(scope(headers=headers, query_string=b"key=" + KEY)) is None
+
+
+def test_a_command_of_ours_is_the_operator_or_whom_it_names_on_the_control_socket_alone() -> None:
+    named = [(b"x-mcp-client", b"ann")]
+    assert authenticator("control").identify(scope()) is OPERATOR
+    assert authenticator("control").identify(scope(headers=named)) is ANN
+    assert authenticator("control").identify(scope(headers=[(b"x-mcp-client", b"nobody")])) is None
+    assert authenticator("direct").identify(scope(headers=named)) is None
+    assert authenticator("edge").identify(scope(headers=named)) is None
+
+
+def test_with_keys_switched_off_this_machine_is_served_and_nobody_else() -> None:
+    off = authenticator(disable="loopback")
+    assert off.identify(scope(headers=[HOST])) is ANYBODY
+    assert off.identify(scope(headers=[HOST], client=("192.0.2.1", 5))) is None
+    assert off.refusal == LOOPBACK_ONLY
+    assert authenticator().refusal == MISSING
+    assert authenticator(disable="all").identify(scope(client=("192.0.2.1", 5))) is ANYBODY
+
+
+@pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded", b"cf-ray", b"cf-connecting-ip"])
+def test_whatever_came_through_a_proxy_is_not_local(header: bytes) -> None:
+    assert not is_local(scope(headers=[HOST, (header, b"127.0.0.1")]), "direct")
+
+
+@pytest.mark.parametrize(
+    ("host", "local"), [(b"127.0.0.1", True), (b"[::1]:8080", True), (b"evil.example", False), (b"", False)]
+)
+def test_the_host_must_be_this_machine_too(host: bytes, local: bool) -> None:
+    assert is_local(scope(headers=[(b"host", host)]), "direct") is local
+
+
+def test_behind_our_nginx_the_peer_is_who_it_says() -> None:
+    assert is_local(scope(headers=[HOST, (b"x-real-ip", b"127.0.0.1")], client=None), "edge")
+    assert not is_local(scope(headers=[HOST, (b"x-real-ip", b"192.0.2.1")], client=None), "edge")
+    assert not is_local(scope(headers=[HOST], client=None), "edge")
+
+
+def test_a_host_header_is_read_without_its_port() -> None:
+    assert [host_name(host) for host in ("a:1", "a", "[::1]:1", "")] == ["a", "a", "::1", ""]
