@@ -14,6 +14,7 @@ from typing import NoReturn
 from app.cli.announce import Greeting, announce
 from app.cli.connect import NO_KEY, key_for
 from app.cli.environment import CONTROL_SOCKET, environment, settings
+from app.cli.offline import cached_only
 from app.cli.show import fail
 from app.config.settings import Settings, endpoint_url
 
@@ -37,6 +38,9 @@ def run(args: Namespace) -> int:
     from app.gateway.keys_file import KeysFileError
 
     os.environ.update(choices(args, environment()))
+    if without := cached_only(environment()):
+        print("No network: uvx and npx use what they have cached", flush=True)
+        os.environ.update(without)
     env = environment()
     known = settings(env)
     try:
