@@ -1,0 +1,107 @@
+"""The long proof, some minutes: scripts/run and scripts/test in bare Debian roots, as root and as a user.
+
+`scripts/fresh [--base FOLDER] [--tests]`: the base root is kept in FOLDER if one is given; `--tests` runs the whole of
+scripts/test in there too.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.integration.fresh.bare_root import USER, BareRoot, copy_of, make_base
+
+ROOT = Path(__file__).resolve().parents[3]
+PORT = 18080
+TIME = "--tools time__get_current_time"
+VISIT = f"python3 tests/integration/fresh/visitor.py . --port {PORT}"
+WITH_NPX = {
+    "mcpServers": {
+        "time": {"command": "uvx", "args": ["mcp-server-time"]},
+        "memory": {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-memory"]},
+    }
+}
+
+
+def step(root: BareRoot, what: str, options: str, *, alone: bool = False) -> str:
+    """One visit; what scripts/run wrote. Ends the program where a promise is broken."""
+    done = root.run(f"{VISIT} {options}{' --alone' if alone else ''}", alone=alone)
+    if done.returncode != 0:
+        sys.exit(f"FAILED {root.owner}: {what}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+    seen = json.loads(done.stdout)
+    front = seen["server"].partition("/")[0] or "none"
+    print(f"ok  {root.owner}: {what}: {seen['seconds']} s, {len(seen['tools'])} tools, front: {front}", flush=True)
+    return f"{seen['server']}\n{seen['output']}"
+
+
+def demand(true: object, what: str) -> None:
+    if not true:
+        sys.exit(f"FAILED {what}")
+
+
+def as_root(root: BareRoot) -> None:
+    said = step(root, "first run", f"--within 300 {TIME}")
+    demand("Installing python3-venv with apt" in said, f"root installs python3-venv:\n{said}")
+    demand("nginx is not on this machine" in said, f"one line says what is missing without nginx:\n{said}")
+    step(root, "second run, at once", f"--within 10 {TIME}")
+    step(root, "without any network", f"--within 15 {TIME}", alone=True)
+    root.run("rm -rf .venv/lib/python3*/site-packages/litestar .venv/bin/uvx data")
+    step(root, "damaged .venv, new key on a terminal", f"--within 120 --terminal {TIME}")
+    root.run("rm .venv/bin/python3")
+    step(root, "broken .venv", f"--within 180 {TIME}")
+    said = step(root, "--edge installs nginx", f"--within 180 --flags edge {TIME}")
+    demand(said.startswith("nginx"), f"nginx is in front:\n{said}")
+    demand(not list(root.outside("/etc/systemd/system").rglob("nginx.service")), "nginx's service is not enabled")
+    demand(not root.outside("/usr/sbin/policy-rc.d").exists(), "policy-rc.d is gone again")
+    root.outside(f"{root.project}/config/mcp_config.json").write_text(json.dumps(WITH_NPX))
+    step(root, "npx without Node", f"--within 240 {TIME} memory__read_graph")
+    step(root, "npx again, without any network", f"--within 30 {TIME} memory__read_graph", alone=True)
+
+
+def as_user(root: BareRoot) -> None:
+    for script in ("run", "test"):
+        done = root.run(f"./scripts/{script}")
+        lines = [line.strip() for line in done.stderr.splitlines() if "apt-get" in line]
+        demand(done.returncode == 1 and len(lines) == 1, f"a user gets the exact command:\n{done.stdout}{done.stderr}")
+        print(f"ok  user: scripts/{script} without python3-venv says: {lines[0]}", flush=True)
+    typed = root.run(lines[0], owner="root")
+    demand(typed.returncode == 0, f"the command works as it stands:\n{typed.stdout}{typed.stderr}")
+    step(root, "first run", f"--within 300 {TIME}")
+    step(root, "second run, at once", f"--within 10 {TIME}")
+    done = root.run("./scripts/test")
+    demand(done.returncode == 1 and "CANNOT SET UP nginx" in done.stderr, f"names what is missing:\n{done.stderr}")
+    print("ok  user: scripts/test names nginx as what it cannot set up", flush=True)
+
+
+def whole_test(root: BareRoot) -> None:
+    began = time.monotonic()
+    done = root.run("CI=true sh .ci/run", seconds=3600)
+    demand(done.returncode == 0, f"scripts/test in a bare root:\n{done.stdout[-20000:]}{done.stderr[-2000:]}")
+    print(f"ok  root: scripts/test: {time.monotonic() - began:.0f} s: {done.stdout.splitlines()[-1]}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/fresh")
+    parser.add_argument("--base", type=Path)
+    parser.add_argument("--tests", action="store_true")
+    parser.add_argument("--only", choices=["root", "user"])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="fresh-") as name:
+        folder = Path(name)
+        base: Path = options.base or folder / "base"
+        make_base(base)
+        for owner, story in (("root", as_root), (USER, as_user)):
+            if options.only in (None, "root" if owner == "root" else "user"):
+                root = copy_of(base, folder / owner, owner)
+                root.clone(ROOT)
+                story(root)
+        if options.tests:
+            root = copy_of(base, folder / "tests", "root")
+            root.clone(ROOT)
+            whole_test(root)
+
+
+if __name__ == "__main__":
+    main()
