@@ -4,6 +4,7 @@ Reads with the code that serving reads with; adds what only a look ahead can say
 that are not here, scopes that fit no server, and how many processes the pool modes may start (INTERFACE, Commands).
 """
 
+import os
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
@@ -123,7 +124,8 @@ def _ahead(spec: "ServerSpec", env: Mapping[str, str]) -> Iterator[str]:
         return
     if spec.cwd is not None and not Path(spec.cwd).is_dir():
         yield f'{spec.name}: its "cwd" is no directory here'
-    path = spec.env.get("PATH", env.get("PATH"))
+    # scripts/run puts the programs of our own environment (uvx) at the end.
+    path = os.pathsep.join((spec.env.get("PATH", env.get("PATH", os.defpath)), str(Path(sys.executable).parent)))
     if not shutil.which(str(Path(spec.cwd or ".") / spec.command) if "/" in spec.command else spec.command, path=path):
         yield f'{spec.name}: its "command" is not found here'
 

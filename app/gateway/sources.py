@@ -121,6 +121,8 @@ def _unreadable(path: str, error: OSError) -> Notice:
         return _problem(path, f"we run as uid {uid} and may not read it", f"chown {uid} {path}, or chmod")
     if isinstance(error, FileNotFoundError):
         return _problem(path, "there is no such file")
+    if isinstance(error, IsADirectoryError):
+        return _problem(path, "is a directory", "Docker makes one where the file to mount does not exist")
     return _problem(path, f"cannot be read: {error.strerror or error}")
 
 

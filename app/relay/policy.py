@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _ADMIN = "@admin"
+# More than any config has: whoever asks about other names must not fill the memory.
+_MANY_SERVERS = 1024
 _STARS = re.compile(r"\*+")
 
 
@@ -64,6 +66,8 @@ class Grant:
         """What it says about the server of this cleaned name: one that is configured, not any text a client sends."""
         found = self._servers.get(server)
         if found is None:
+            if len(self._servers) >= _MANY_SERVERS:
+                self._servers.clear()
             found = self._servers[server] = self._compile(server)
         return found
 

@@ -14,7 +14,7 @@ from app.config.snapshot import Notice, ServerSpec, Snapshot
 from app.gateway.sources import to_line
 
 CASES = sorted(Path(__file__).parent.glob("*.case"))
-ENV = {"HOME": "/home/u", "TOKEN": "s3cret", "EMPTY": ""}
+ENV = {"HOME": "/srv/u", "TOKEN": "s3cret", "EMPTY": ""}
 SEPARATOR = "\n----\n"
 
 

@@ -6,22 +6,22 @@ from hypothesis import strategies as st
 
 from app.config.expand import expand
 
-ENV = {"HOME": "/home/u", "EMPTY": "", "TOKEN": "s3cret", "DOLLAR": "${HOME}"}
+ENV = {"HOME": "/srv/u", "EMPTY": "", "TOKEN": "s3cret", "DOLLAR": "${HOME}"}
 
 
 @pytest.mark.parametrize(
     ("text", "value"),
     [
         ("plain $HOME {x}", "plain $HOME {x}"),
-        ("${HOME}", "/home/u"),
-        ("a${HOME}b${EMPTY}c", "a/home/ubc"),
-        ("${env:HOME}", "/home/u"),
+        ("${HOME}", "/srv/u"),
+        ("a${HOME}b${EMPTY}c", "a/srv/ubc"),
+        ("${env:HOME}", "/srv/u"),
         ("${NOPE:-x y}", "x y"),
         ("${NOPE:-}", ""),
         ("${EMPTY:-x}", "x"),
-        ("${HOME:-x}", "/home/u"),
+        ("${HOME:-x}", "/srv/u"),
         ("${env:NOPE:-x}", "x"),
-        ("${NOPE:-${HOME}}/y", "/home/u/y"),
+        ("${NOPE:-${HOME}}/y", "/srv/u/y"),
         ("${NOPE:-${NADA:-z}}", "z"),
         ("${DOLLAR}", "${HOME}"),
     ],

@@ -11,7 +11,7 @@ def test_a_url_is_shown_without_what_can_carry_a_key() -> None:
 
 
 def test_arguments_that_look_secret_are_masked_and_others_are_not() -> None:
-    args = ("-y", "@modelcontextprotocol/server-filesystem", "/home/u/Documents", "--port", "8080", "--verbose")
+    args = ("-y", "@modelcontextprotocol/server-filesystem", "/srv/u/Documents", "--port", "8080", "--verbose")
     assert masked_args(args) == args
     secret = (
         "--api-key",

@@ -72,7 +72,7 @@ def test_the_config_is_compiled_with_the_environment() -> None:
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("none.json", "there is no such file"), (".", "cannot be read: Is a directory"), ("/dev/null", "not a regular")],
+    [("none.json", "there is no such file"), (".", "is a directory (Docker makes one"), ("/dev/null", "not a regular")],
 )
 def test_a_config_that_is_no_readable_file_is_told_with_its_path(path: str, message: str) -> None:
     with pytest.raises(SourceError) as caught:
