@@ -5,8 +5,7 @@ session and its place, and lets `answers` or `gateway.relaying` do the rest (INT
 """
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import cast
 
 import msgspec
@@ -16,12 +15,10 @@ from app.config.keys import Principal
 from app.downstream import answers
 from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
-from app.downstream.cors import preflight_headers
 from app.downstream.faults import NOT_FOUND, plain, to_answer
 from app.downstream.guards import principal_of
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.gateway.gateway import Gateway
-from app.gateway.inbox import Inbox
 from app.gateway.relaying import Relayed, relay
 from app.gateway.sessions import Session
 from app.protocol.classify import Head, Headers, Inbound, classify, read_head
@@ -61,7 +58,7 @@ class Endpoint:
         """One request on either path, of any method."""
         method = cast("HTTPScope", scope)["method"]
         if method == "OPTIONS":
-            await send_empty(send, 204, preflight_headers(scope))
+            await send_empty(send, 204)
             return
         principal = principal_of(scope)
         only = str(scope["path_params"].get("name", ""))
@@ -174,31 +171,15 @@ class Endpoint:
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
 
     async def _relay(self, visit: Visit) -> str:
-        inbound = visit.inbound
-        session = visit.session
-
-        @contextmanager
-        def running(inbox: Inbox) -> Generator[None]:
-            if session is None:
-                yield
-                return
-            ident = bytes(inbound.message.id)
-            session.started(ident, inbox)
-            try:
-                yield
-            finally:
-                session.ended(ident, inbox)
-
+        inbound, session = visit.inbound, visit.session
         call = Relayed(
             visit.principal.client_id,
-            session.id if session else "",
+            session,
             inbound.era,
-            inbound.message.method,
-            inbound.message.params,
+            inbound.message,
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
-            running,
         )
         return await relay(self._gateway(), call, visit.response)
 

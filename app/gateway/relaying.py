@@ -5,7 +5,6 @@ order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import msgspec
 
@@ -13,8 +12,9 @@ from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
 from app.gateway.addressing import Address, addresses
 from app.gateway.driver import ClientResponse, Driver
 from app.gateway.gateway import Gateway
-from app.gateway.inbox import Inbox
+from app.gateway.sessions import Session
 from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import Message
 from app.protocol.versions import Era
 from app.relay.catalog import Members
 from app.relay.events import Noticed, PeerError, Request, Result
@@ -23,26 +23,23 @@ from app.upstream.upstream import Upstream
 
 
 class Relayed(msgspec.Struct, frozen=True):
-    """A request on its way: whose it is, in which era and session, and what it says.
+    """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
 
-    `params` are the client's, `_meta` included; `meta` and `token` what was read from that. `view` gives the caller's
-    present view. `running` enters a call under its inbox while it runs, so that a cancel can reach it.
+    `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view.
     """
 
     client_id: str
-    session_id: str
+    session: Session | None
     era: Era
-    method: str
-    params: Members
+    message: Message
     meta: Members
     token: bytes
     view: Callable[[], View]
-    running: Callable[[Inbox], AbstractContextManager[None]]
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
     """Relay one call and answer it through `response`. Returns the name of the server it went to, for the log."""
-    found = addresses(call.view(), call.method, call.params)
+    found = addresses(call.view(), call.message.method, call.message.params)
     if isinstance(found, Fault):
         await response.reply(found)
         return ""
@@ -59,29 +56,37 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
 
 async def _drive(gateway: Gateway, call: Relayed, address: Address, response: ClientResponse) -> None:
     upstream = gateway.current.upstreams[address.server]
-    if call.method == "completion/complete" and upstream.catalog and "completions" not in upstream.catalog.capabilities:
+    if (
+        call.message.method == "completion/complete"
+        and upstream.catalog
+        and "completions" not in upstream.catalog.capabilities
+    ):
         await response.reply(Fault(Kind.METHOD_NOT_FOUND, f"Server {address.server} completes nothing."))
         return
     driver = Driver(
-        gateway.tasks, upstream, call.era, pool_key(upstream.spec, call), limits(upstream.spec, call.method)
+        gateway.tasks, upstream, call.era, pool_key(upstream.spec, call), limits(upstream.spec, call.message.method)
     )
     if address.provisional:
         driver.addressed = lambda: _addressed_again(call, upstream)
+    ident = bytes(call.message.id)
     gateway.drivers.add(driver)
+    if call.session is not None:
+        call.session.started(ident, driver.inbox)
     try:
-        with call.running(driver.inbox):
-            await driver.run(Request(call.method, address.params, call.meta, call.token), response)
+        await driver.run(Request(call.message.method, address.params, call.meta, call.token), response)
     finally:
         gateway.drivers.discard(driver)
+        if call.session is not None:
+            call.session.ended(ident, driver.inbox)
 
 
 def _addressed_again(call: Relayed, upstream: Upstream) -> Request | Fault:
     """The request once its server has been listed: by now its names are known."""
-    found = addresses(call.view(), call.method, call.params)
+    found = addresses(call.view(), call.message.method, call.message.params)
     if isinstance(found, Fault):
         return found
     params = next((address.params for address in found if address.server == upstream.spec.name), found[0].params)
-    return Request(call.method, params, call.meta, call.token)
+    return Request(call.message.method, params, call.meta, call.token)
 
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:
@@ -95,7 +100,7 @@ def pool_key(spec: ServerSpec, call: Relayed) -> str:
     if spec.pool == "client":
         return call.client_id
     if spec.pool == "session":
-        return call.session_id or call.client_id
+        return (call.session.id if call.session else "") or call.client_id
     return ""
 
 

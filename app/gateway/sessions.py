@@ -5,6 +5,7 @@ another's id is simply unknown (PROTOCOL.md section 6; RELIABILITY.md B51).
 """
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable
 
 from app.gateway.inbox import Inbox
@@ -60,7 +61,7 @@ class SessionTable:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._sessions: dict[str, dict[str, Session]] = {}
+        self._sessions: dict[str, OrderedDict[str, Session]] = {}
         self._implicit: dict[str, Session] = {}
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class SessionTable:
     def open(self, client_id: str, version: str) -> Session:
         """A new session. Past the limit the principal's oldest idle one goes; if none is idle, the oldest."""
         now = self._clock()
-        owned = self._sessions.setdefault(client_id, {})
+        owned = self._sessions.setdefault(client_id, OrderedDict())
         self._expire(owned, now)
         if len(owned) >= PER_PRINCIPAL:
             oldest = next((session for session in owned.values() if not session.busy), next(iter(owned.values())))
@@ -84,14 +85,15 @@ class SessionTable:
     def find(self, client_id: str, session_id: str) -> Session | None:
         """The principal's session of that id, marked as used now; None when it is unknown, expired or another's."""
         owned = self._sessions.get(client_id)
-        session = owned.pop(session_id, None) if owned else None
+        session = owned.get(session_id) if owned else None
         if owned is None or session is None:
             return None
         now = self._clock()
         if now - session.last_used > IDLE_SECONDS and not session.busy:
+            del owned[session_id]
             return None
         session.last_used = now
-        owned[session_id] = session
+        owned.move_to_end(session_id)
         return session
 
     def implicit(self, client_id: str, version: str) -> Session:
@@ -103,7 +105,7 @@ class SessionTable:
 
     def close(self, client_id: str, session_id: str) -> bool:
         """End a session; False when there is none of that id for this principal. Its calls run on unheard."""
-        return self._sessions.get(client_id, {}).pop(session_id, None) is not None
+        return self._sessions.get(client_id, OrderedDict()).pop(session_id, None) is not None
 
     def expire(self) -> None:
         """Forget what has been idle too long. To be called now and then."""
@@ -113,7 +115,7 @@ class SessionTable:
             if not self._sessions[client_id]:
                 del self._sessions[client_id]
 
-    def _expire(self, owned: dict[str, Session], now: float) -> None:
+    def _expire(self, owned: OrderedDict[str, Session], now: float) -> None:
         for session in list(owned.values()):
             if now - session.last_used <= IDLE_SECONDS:
                 return  # least recently used first: the rest is younger
