@@ -1,4 +1,4 @@
-"""The HTTP client under both HTTP wires: pyreqwest, set up once a process (docs/adr/0005-http-client.md).
+"""The HTTP client under both HTTP wires: pyreqwest, set up once a process (docs/adr/0001-http-client.md).
 
 Redirects are never followed and cookies never kept: what we send to a server goes to that server. The proxy variables
 and `SSL_CERT_FILE` are read by the client itself, from the process environment, when it is built; the CA variables of

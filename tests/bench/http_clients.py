@@ -1,4 +1,4 @@
-"""Compare HTTP clients as the relay uses them: POST a message, read its answer as it arrives (docs/adr/0005).
+"""Compare HTTP clients as the relay uses them: POST a message, read its answer as it arrives (docs/adr/0001).
 
     python tests/bench/http_clients.py [--calls 20000] [--size 256] [--conns 32] [--answer json|sse] [CLIENT ...]
 
