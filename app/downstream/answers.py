@@ -5,16 +5,14 @@ Pure but for the wait on starting servers, which the caller does first.
 
 import msgspec
 
-from app import __version__
 from app.protocol.classify import Inbound
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
+from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.methods import Method
 from app.protocol.versions import SUPPORTED_VERSIONS, Era, negotiate
 from app.relay.view import LISTED, View
 
-IDENTITY = {"name": "mcp-proxy", "title": "MCP Proxy", "version": __version__}
-SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 _LISTING = {member: listing for listing, member in LISTED.items()}
 
 

@@ -25,6 +25,8 @@ def with_cors(app: ASGIApp, allows_origin: Callable[[str], bool]) -> ASGIApp:
             await app(scope, receive, send)
             return
         allowed = [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            allowed += preflight_headers(scope)
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -6,6 +6,7 @@ Order as PROTOCOL.md section 1: Origin and Host first, then who calls.
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
+from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Scope
 
@@ -30,12 +31,17 @@ class Guards:
         self._authenticator = authenticator
 
     async def requires_own_site(self, connection: Connection, _: BaseRouteHandler) -> None:
-        """403 for a page of another site, and for a Host name that is not ours (DNS rebinding)."""
+        """403 for a page of another site, and for a Host name that is not ours (DNS rebinding).
+
+        404 for a path with an empty segment: Litestar would serve `//mcp` as `/mcp`, and there is one spelling.
+        """
         for name, value in connection.scope["headers"]:
             if name == b"origin" and not self.allows_origin(value.decode("latin-1")):
                 raise Refused(FOREIGN_ORIGIN)
             if name == b"host" and self._allows_host and not self._allows_host(value.decode("latin-1")):
                 raise Refused(FOREIGN_HOST)
+        if "//" in connection.scope["raw_path"].decode("latin-1"):
+            raise NotFoundException
 
     async def requires_principal(self, connection: Connection, _: BaseRouteHandler) -> None:
         """401 unless the caller is known. Preflights carry no key and need none."""

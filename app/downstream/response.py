@@ -46,10 +46,9 @@ async def send_json(send: Send, status: int, body: bytes, headers: Headers | Non
 
 
 async def send_empty(send: Send, status: int, headers: Headers | None = None) -> None:
-    """An answer without a body."""
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [*(headers or ()), (b"content-length", b"0")]}
-    )
+    """An answer without a body; 204 must not even announce its length (RFC 9110, 8.6)."""
+    length = [] if status == 204 else [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": status, "headers": [*(headers or ()), *length]})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -5,13 +5,18 @@ Pure. 2026-07-28, "Request metadata": the protocol version and the client's capa
 
 import msgspec
 
+from app import __version__
 from app.protocol.jsonrpc import Message, members_of, repeats_key, text_of
 
 PREFIX = "io.modelcontextprotocol/"
 PROTOCOL_VERSION = PREFIX + "protocolVersion"
 CLIENT_CAPABILITIES = PREFIX + "clientCapabilities"
 CLIENT_INFO = PREFIX + "clientInfo"
+SERVER_INFO = PREFIX + "serverInfo"
 PROGRESS_TOKEN = "progressToken"
+
+# Who answers: the gateway, whichever server it asked (PROTOCOL.md section 3.2).
+IDENTITY = {"name": "mcp-proxy", "title": "MCP Proxy", "version": __version__}
 
 NO_META: dict[str, msgspec.Raw] = {}
 

@@ -8,6 +8,7 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
+from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.methods import CACHEABLE
 from app.protocol.versions import Era
 from app.relay.catalog import Members
@@ -17,6 +18,8 @@ COMPLETE = msgspec.Raw(b'"complete"')
 # A legacy server gives no hints, and what a client may see depends on its key: fresh for no time, shared with nobody.
 TTL = msgspec.Raw(b"0")
 SCOPE = msgspec.Raw(b'"private"')
+SIGNED: Members = {SERVER_INFO: msgspec.Raw(msgspec.json.encode(IDENTITY))}
+SIGNATURE = msgspec.Raw(msgspec.json.encode(SIGNED))
 RESOURCE_NOT_FOUND = -32002
 
 # Closing the response is the cancel (2026-07-28, cancellation).
@@ -31,10 +34,13 @@ def to_result(method: str, result: Result) -> bytes:
     members = members_of(raw)
     if members is None:
         return raw
+    theirs = members.get("_meta")
+    meta = members_of(theirs) if theirs is not None else None
+    signature = SIGNATURE if meta is None else msgspec.Raw(msgspec.json.encode(meta | SIGNED))
     stamped: Members = {"resultType": COMPLETE}
     if method in CACHEABLE:
         stamped |= {"ttlMs": TTL, "cacheScope": SCOPE}
-    return msgspec.json.encode(stamped | members)
+    return msgspec.json.encode({**stamped, **members, "_meta": signature})
 
 
 def to_fault(error: PeerError) -> Fault | None:
@@ -54,7 +60,11 @@ def to_item(members: Members) -> Members:
 
 def list_result(listed: str, items: bytes) -> bytes:
     """The result of a list method: `items` is a JSON array."""
-    return b'{"resultType":"complete","%b":%b,"ttlMs":0,"cacheScope":"private"}' % (listed.encode(), items)
+    return b'{"resultType":"complete","%b":%b,"ttlMs":0,"cacheScope":"private","_meta":%b}' % (
+        listed.encode(),
+        items,
+        bytes(SIGNATURE),
+    )
 
 
 def status(fault: Fault) -> int:

@@ -42,6 +42,14 @@ def refusal(answer: Answer, status: int, *codes: int) -> Any:
     return message
 
 
+def plain_refusal(answer: Answer, status: int) -> None:
+    """Checks an error of HTTP's own: no JSON-RPC request was read yet."""
+    assert answer.status == status, (answer.status, answer.body[:300])
+    body = answer.json()
+    assert set(body) == {"error", "error_description"}, body
+    assert "Traceback" not in answer.body.decode()
+
+
 async def still_works(caller: Caller) -> None:
     """The next good request, in both eras."""
     for era in ("legacy", "modern"):

@@ -1,6 +1,7 @@
 """Bodies that are not JSON, not one message, or not of this world (RELIABILITY.md B24 to B32)."""
 
 import json
+import time
 
 import pytest
 
@@ -62,6 +63,23 @@ async def test_nesting_of_128_is_read_and_of_129_refused(
 @pytest.mark.parametrize("body", ["[" * 500_000, '{"a":' * 100_000, "[" * 129 + "]" * 129])
 async def test_brackets_without_end_are_refused(client: MakeCaller, era: str, body: str) -> None:
     await refused(client(era), body, 400, INVALID, PARSE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200 + b'"' + b'\\"' * 400_000,
+        b'{"a":"' + (b"1" * 999 + b" ") * 900 + b'"}',
+        b'{"a":' + b"1" * 1000 + b',"' + b'\\"' * 400_000,
+        b"[{" * 400_000,
+        b'{"a" : [' + b"[],{}," * 100_000 + b'"' + b"e999" * 50_000,
+    ],
+    ids=["string", "digits", "number-and-string", "brackets", "mixed"],
+)
+async def test_a_body_made_to_be_slow_is_refused_at_once(client: MakeCaller, era: str, body: bytes) -> None:
+    began = time.monotonic()
+    await refused(client(era), body, 400, INVALID, PARSE)
+    assert time.monotonic() - began < 2
 
 
 async def test_brackets_inside_a_text_are_only_text(client: MakeCaller, era: str) -> None:

@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from tests.integration.bad_input.cast import MAX_BODY, MakeCaller, call, headers_but, refusal, still_works
+from tests.integration.bad_input.cast import (
+    MAX_BODY,
+    MakeCaller,
+    call,
+    headers_but,
+    plain_refusal,
+    refusal,
+    still_works,
+)
 from tests.support.wire import BOTH, Caller
 
 
@@ -29,7 +37,7 @@ from tests.support.wire import BOTH, Caller
 async def test_another_content_type_is_unsupported(client: MakeCaller, era: str, content_type: str | None) -> None:
     caller = client(era)
     answer = await caller.post(call(caller).encode(), headers_but(caller, content_type=content_type))
-    refusal(answer, 415, -32600)
+    plain_refusal(answer, 415)
     await still_works(caller)
 
 
@@ -47,7 +55,7 @@ async def test_json_is_json_however_it_is_spelt(client: MakeCaller, era: str, co
 async def test_a_compressed_body_is_never_inflated(client: MakeCaller, era: str, coding: str) -> None:
     caller = client(era)
     answer = await caller.post(b"\x1f\x8b" + bytes(100), [*headers_but(caller), ("Content-Encoding", coding)])
-    refusal(answer, 415, -32600)
+    plain_refusal(answer, 415)
     await still_works(caller)
 
 
@@ -80,7 +88,7 @@ async def test_accept_is_read_liberally(client: MakeCaller, era: str, accept: st
 async def test_when_neither_type_is_acceptable_nothing_is(client: MakeCaller, era: str, accept: str) -> None:
     caller = client(era)
     answer = await caller.post(call(caller).encode(), headers_but(caller, accept=accept))
-    refusal(answer, 406, -32600)
+    plain_refusal(answer, 406)
     await still_works(caller)
 
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from app.protocol.faults import Fault, Kind
+from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.versions import Era
 from app.relay.downstream_modern import HUNG_UP, list_result, status, to_fault, to_item, to_result
 from app.relay.events import Disconnected, PeerError, Result
@@ -18,7 +19,15 @@ def test_a_modern_servers_result_passes_byte_for_byte() -> None:
 
 def test_a_legacy_servers_result_is_marked_complete_and_keeps_all_it_has() -> None:
     result = json.loads(to_result("tools/call", Result(msgspec.Raw(b'{"content":[],"x":{"y":1}}'), Era.LEGACY)))
+    assert result.pop("_meta") == {SERVER_INFO: IDENTITY}
     assert result == {"resultType": "complete", "content": [], "x": {"y": 1}}
+
+
+def test_the_meta_of_a_result_keeps_what_its_server_wrote_and_says_who_answers() -> None:
+    raw = b'{"content":[],"_meta":{"vendor/key":1.0,"io.modelcontextprotocol/serverInfo":{"name":"theirs"}}}'
+    text = to_result("tools/call", Result(msgspec.Raw(raw), Era.LEGACY))
+    assert b'"vendor/key":1.0' in text
+    assert json.loads(text)["_meta"][SERVER_INFO] == IDENTITY
 
 
 def test_what_may_be_cached_says_for_how_long_and_for_whom() -> None:
@@ -43,7 +52,8 @@ def test_closing_the_response_is_the_cancel() -> None:
 
 
 def test_lists_items_and_statuses_are_those_of_this_era() -> None:
-    assert json.loads(list_result("prompts", b"[]"))["resultType"] == "complete"
+    result = json.loads(list_result("prompts", b"[]"))
+    assert (result["resultType"], result["_meta"]) == ("complete", {SERVER_INFO: IDENTITY})
     members = {"outputSchema": msgspec.Raw(b'{"type":"array"}')}
     assert to_item(members) is members
     assert status(Fault(Kind.METHOD_NOT_FOUND, "no")) == 404
