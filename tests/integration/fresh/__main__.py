@@ -14,9 +14,8 @@ from pathlib import Path
 from tests.integration.fresh.bare_root import USER, BareRoot, copy_of, make_base
 
 ROOT = Path(__file__).resolve().parents[3]
-PORT = 18080
 TIME = "--tools time__get_current_time"
-VISIT = f"python3 tests/integration/fresh/visitor.py . --port {PORT}"
+VISIT = "python3 tests/integration/fresh/visitor.py ."
 WITH_NPX = {
     "mcpServers": {
         "time": {"command": "uvx", "args": ["mcp-server-time"]},

@@ -1,7 +1,7 @@
 """A Debian with Python and git and nothing else, made by debootstrap, and commands run in it as root or as a user.
 
-Needs root and debootstrap. What the machine says about its certificates, its package index and its proxy comes along, as
-it would on any machine behind such a proxy; nothing else does.
+Needs root and debootstrap. What the machine says about its certificates, its package index and its proxy comes along,
+as it would on any machine behind such a proxy; nothing else does.
 """
 
 import os
@@ -72,6 +72,8 @@ def make_base(folder: Path) -> None:
     for settings in ("etc/resolv.conf", "etc/apt/apt.conf.d/00proxy"):
         if Path("/", settings).exists():
             shutil.copyfile(Path("/", settings), folder / settings)
+    # Debian makes its bundle anew from these whenever ca-certificates is installed, as python3-venv does.
+    shutil.copytree("/usr/local/share/ca-certificates", folder / "usr/local/share/ca-certificates", dirs_exist_ok=True)
     for name, value in os.environ.items():
         # The bundle of certificates that this machine's settings name.
         if MACHINE_SETTINGS.fullmatch(name) and value.startswith("/") and Path(value).is_file():

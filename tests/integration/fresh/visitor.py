@@ -136,6 +136,12 @@ def _tree(root: int) -> dict[int, str]:
     return {pid: _identity(pid) for pid in found if _identity(pid)}
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def raise_loopback() -> None:
     """Makes 127.0.0.1 work in a network namespace of its own, where nothing else does."""
     flags_of, set_flags, up = 0x8913, 0x8914, 0x1
@@ -148,7 +154,6 @@ def raise_loopback() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--within", type=float, default=180.0, help="seconds from the command to the last word")
     parser.add_argument("--tools", nargs="*", default=[], help="what must be listed")
     parser.add_argument("--flags", nargs="*", default=[], help="for scripts/run, without their dashes")
@@ -158,7 +163,7 @@ def main() -> None:
     if options.alone:
         raise_loopback()
     flags = [f"--{flag}" for flag in options.flags]
-    visit = Visit(options.folder.resolve(), flags, terminal=options.terminal, port=options.port)
+    visit = Visit(options.folder.resolve(), flags, terminal=options.terminal, port=free_port())
     seconds = visit.until_said(SERVED, options.within)
     tools, server = visit.list_tools(visit.key())
     left = visit.press_ctrl_c()
