@@ -4,6 +4,7 @@ Stores digests of the keys it makes, never the keys. One writer at a time, by a 
 replaced by a rename, so that a reader finds the old text or the new one.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -122,6 +123,7 @@ def _replace(path: Path, text: str, directory: int) -> None:
 def _cannot(do: str, path: Path, error: OSError) -> str:
     if isinstance(error, PermissionError):
         return f"{path}: we run as uid {os.geteuid()} and may not {do} it"
-    if error.errno == 16:  # EBUSY: a rename onto a bind mount
+    if error.errno == errno.EBUSY:
+        # A rename onto a bind mount.
         return f"{path}: it is mounted as a single file and cannot be replaced: mount its directory"
     return f"{path}: cannot {do} it: {error.strerror or error}"

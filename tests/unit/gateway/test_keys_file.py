@@ -1,8 +1,12 @@
 """Writing the keys file: whole or not at all, 0600, nothing lost."""
 
+import errno
 import json
+import os
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -82,6 +86,49 @@ def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(KeysFileError, match="cannot write it"):
         add_key(tmp_path / "file" / "data" / "keys.json", "a")
+
+
+@contextmanager
+def as_nobody() -> Iterator[int]:
+    before = os.geteuid()
+    os.seteuid(65534 if before == 0 else before)
+    try:
+        yield os.geteuid()
+    finally:
+        os.seteuid(before)
+
+
+def test_what_we_may_not_read_or_write_is_told_with_our_uid_and_stays(path: Path) -> None:
+    add_key(path, "a")
+    before = path.read_bytes()
+    for folder in (path.parent.parent, path.parent):
+        folder.chmod(0o755)
+    path.chmod(0o644)
+    if os.geteuid() != 0:
+        path.parent.chmod(0o555)
+    with as_nobody() as uid, pytest.raises(KeysFileError, match=f"uid {uid} and may not"):
+        add_key(path, "b")
+    path.parent.chmod(0o755)
+    path.chmod(0o000)
+    with as_nobody() as uid, pytest.raises(KeysFileError, match=f"uid {uid} and may not"):
+        add_key(path, "b")
+    path.chmod(0o600)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["api_keys.json"]
+
+
+def test_a_rename_that_fails_leaves_the_old_file_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_key(path, "a")
+    before = path.read_bytes()
+
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(Path, "replace", busy)
+    with pytest.raises(KeysFileError, match="mount its directory"):
+        add_key(path, "b")
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["api_keys.json"]
 
 
 def test_writers_at_once_lose_no_key(path: Path) -> None:
