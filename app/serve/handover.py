@@ -29,9 +29,9 @@ class Handover:
     def came_by(self, server: object) -> Literal["edge", "control", "direct"]:
         """How a request came, from the ASGI scope's `server`: `(path, None)`, `(address, port)` or None."""
         match server:
-            case (str(name), None) if name == self.edge_socket:
+            case (str(name), None) if name and name == self.edge_socket:
                 return "edge"
-            case (str(name), None) if name == self.control_socket:
+            case (str(name), None) if name and name == self.control_socket:
                 return "control"
             case _:
                 return "direct"

@@ -1,8 +1,8 @@
 """An ASGI app without MCP, to see what the processes around an app do: calls that take long, streams, children.
 
-`/slow?SECONDS` answers then; `/stream` sends an event at once and one each second until the process drains;
-`/spawn` starts a stubborn child with a `setsid` grandchild; `/headers` shows what arrived; `/block` stops the loop;
-`/big?BYTES`. POST bodies are counted at `/count`.
+`/slow?SECONDS` answers then, `/running` says how many do; `/stream` sends an event at once and one each second until
+the process drains; `/spawn` starts a stubborn child with a `setsid` grandchild; `/headers` shows what arrived;
+`/block?SECONDS` stops the loop; `/big?BYTES`; `/count` counts the bytes of a body.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ STUBBORN = (
 class BareApp:
     def __init__(self) -> None:
         self.children: list[subprocess.Popen[bytes]] = []
+        self.running = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -33,14 +34,19 @@ class BareApp:
         query = scope["query_string"].decode()
         match scope["path"]:
             case "/slow":
+                self.running += 1
                 await asyncio.sleep(float(query))
+                self.running -= 1
                 await answer(send, b"done")
+            case "/running":
+                await answer(send, str(self.running).encode())
             case "/stream":
                 await self._stream(send)
             case "/spawn":
                 await answer(send, json.dumps(await asyncio.to_thread(self._spawn)).encode())
             case "/block":
-                time.sleep(float(query))
+                print("blocking now", file=sys.stderr, flush=True)
+                block(float(query))
                 await answer(send, b"unblocked")
             case "/big":
                 await answer(send, b"x" * int(query))
@@ -80,6 +86,10 @@ class BareApp:
             await send({"type": "lifespan.startup.complete"})
         print("lifespan over", file=sys.stderr, flush=True)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def block(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 async def answer(send: Any, body: bytes, status: int = 200) -> None:

@@ -56,4 +56,3 @@ def eventually(found: Callable[[], T], seconds: float = PATIENCE, what: str = ""
 
 def survivors(seen: list[Seen]) -> list[Seen]:
     return [process for process in seen if process.alive]
-

@@ -48,7 +48,9 @@ MALFORMED = {
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "two hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "bad host": b"GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n",
-    "length and chunks": b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "length and chunks": (
+        b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
     "two lengths": b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
     "negative length": b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     "plus length": b"POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n",

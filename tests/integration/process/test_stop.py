@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import signal
 import time
 
 import pytest
 
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import Gateway, running_gateway, started_gateway
+from tests.support.processes import eventually
 from tests.support.wire import Wire
 
 BARE = "tests.support.bare_app:create_app"
@@ -41,9 +43,7 @@ async def test_a_stop_in_the_middle_of_everything_answers_the_call_and_takes_six
         call = await Wire.connect(gateway.host, gateway.port)
         async with asyncio.TaskGroup() as tasks:
             answered = tasks.create_task(call.request("GET", "/slow?2"))
-            while not call.writer.transport.get_write_buffer_size() == 0:
-                await asyncio.sleep(0)
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(eventually, lambda: gateway.get("/running")[1] == b"1")
             gateway.note_tree()
             begun = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
@@ -76,11 +76,11 @@ async def test_a_second_signal_ends_everything_at_once() -> None:
         gateway.get("/spawn")
         call = await Wire.connect(gateway.host, gateway.port)
         await call.send(b"GET /slow?30 HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asyncio.sleep(0.2)
+        await asyncio.to_thread(eventually, lambda: gateway.get("/running")[1] == b"1")
         gateway.note_tree()
         begun = time.monotonic()
         gateway.process.send_signal(signal.SIGINT)
-        await asyncio.sleep(0.3)
+        eventually(lambda: '"stopping"' in gateway.log())
         gateway.process.send_signal(signal.SIGINT)
         await asyncio.to_thread(gateway.process.wait, 5)
         assert time.monotonic() - begun < 2
@@ -89,9 +89,6 @@ async def test_a_second_signal_ends_everything_at_once() -> None:
 
 
 def test_a_stop_while_the_app_still_starts_is_a_stop() -> None:
-    from tests.support.gateway import started_gateway
-    from tests.support.processes import eventually
-
     with started_gateway(EMPTY, edge=True, app=BARE) as gateway:
         eventually(lambda: "serving on" in gateway.log())
         begun = time.monotonic()
@@ -100,14 +97,12 @@ def test_a_stop_while_the_app_still_starts_is_a_stop() -> None:
 
 
 def test_sighup_ends_nothing() -> None:
-    from tests.support.processes import eventually
-
     with running_gateway(EMPTY, edge=True, app=BARE) as gateway:
         before = gateway.tree()
         for process in (gateway.pid, gateway.arbiter().pid, gateway.worker().pid):
-            gateway_log = gateway.log().count("SIGHUP")
-            __import__("os").kill(process, signal.SIGHUP)
+            known = gateway.log().count("SIGHUP")
+            os.kill(process, signal.SIGHUP)
             if process != gateway.arbiter().pid:
-                eventually(lambda: gateway.log().count("SIGHUP") > gateway_log)
+                eventually(lambda known=known: gateway.log().count("SIGHUP") > known)
         assert gateway.is_live()
         assert gateway.tree() == before

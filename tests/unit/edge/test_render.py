@@ -1,4 +1,4 @@
-"""The configuration is what the golden files hold; `GOLDEN=write pytest …` writes them anew, for the diff to be read."""
+"""The configuration is what the golden files hold; `GOLDEN=write pytest …` writes them anew, for a diff."""
 
 import os
 import subprocess
@@ -54,7 +54,10 @@ def test_the_real_nginx_accepts_it(tmp_path: Path) -> None:
     binary = find()
     assert binary, "nginx is not installed: ./scripts/test sets it up"
     settings = EdgeSettings(
-        listen=(("127.0.0.1", 18099), ("::1", 18099)), socket=f"{tmp_path}/app.sock", runtime=str(tmp_path), max_body=1024
+        listen=(("127.0.0.1", 18099), ("::1", 18099)),
+        socket=f"{tmp_path}/app.sock",
+        runtime=str(tmp_path),
+        max_body=1024,
     )
     for name, text in render(_sources(), settings).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
