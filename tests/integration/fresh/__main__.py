@@ -48,7 +48,7 @@ def as_root(root: BareRoot) -> None:
     step(root, "without any network", f"--within 15 {TIME}", alone=True)
     root.run("rm -rf .venv/lib/python3*/site-packages/litestar .venv/bin/uvx data")
     step(root, "damaged .venv, new key on a terminal", f"--within 120 --terminal {TIME}")
-    root.run("rm .venv/bin/python3")
+    root.run("rm -r .venv/bin/python3 data")
     step(root, "broken .venv", f"--within 180 {TIME}")
     said = step(root, "--edge installs nginx", f"--within 180 --flags edge {TIME}")
     demand(said.startswith("nginx"), f"nginx is in front:\n{said}")
