@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
-from litestar import Litestar, asgi
+from litestar import Litestar
 from litestar._asgi.routing_trie.types import RouteTrieNode  # pyright: ignore[reportPrivateUsage] - see _mend_parameters
 from litestar.config.app import AppConfig
+from litestar.handlers import ASGIRouteHandler
 from litestar.plugins import InitPlugin
 from litestar.types.internal_types import PathParameterDefinition
 
@@ -22,6 +23,15 @@ from app.downstream.refusals import HANDLERS
 from app.gateway.gateway import Gateway
 
 PATHS = ["/mcp", "/servers/{name:str}/mcp"]
+
+
+class EndpointHandler(ASGIRouteHandler):
+    """The route of the endpoint. Litestar hands each guard a copy of it on each request: a fifth of a call's cost."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
 
 
 class GatewayPlugin(InitPlugin):
@@ -45,7 +55,7 @@ class GatewayPlugin(InitPlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, CallLog())
-        handler = asgi(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
+        handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
         app_config.route_handlers = [handler, health_controller(health)]
         app_config.guards = [self.guards.requires_own_site]

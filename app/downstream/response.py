@@ -8,7 +8,7 @@ byte for `WRITE_TIMEOUT` seconds is gone.
 
 import asyncio
 
-from litestar.types import Receive, Send
+from litestar.types import Message, Receive, Send
 
 from app.downstream.faults import to_answer, to_peer_answer
 from app.protocol import jsonrpc
@@ -41,8 +41,8 @@ Headers = list[tuple[bytes, bytes]]
 async def send_json(send: Send, status: int, body: bytes, headers: Headers | None = None) -> None:
     """A JSON answer in one piece."""
     head = [JSON, (b"content-length", b"%d" % len(body)), *(headers or ())]
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send(_start(status, head))
+    await send(_body(body, more=False))
 
 
 async def send_empty(send: Send, status: int, headers: Headers | None = None) -> None:
@@ -103,14 +103,8 @@ class RelayResponse:
             await self._started()
             await self._write(encode_event(body), more=False)
         else:
-            await self._emit(
-                {
-                    "type": "http.response.start",
-                    "status": status,
-                    "headers": [JSON, (b"content-length", b"%d" % len(body)), *self.headers],
-                }
-            )
-            await self._write(body, more=False)
+            head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
+            await self._emit(_start(status, head), _body(body, more=False))
 
     async def closed(self) -> None:
         """Returns once the client has closed its connection."""
@@ -142,13 +136,22 @@ class RelayResponse:
         return self._streaming
 
     async def _write(self, body: bytes, *, more: bool) -> None:
-        await self._emit({"type": "http.response.body", "body": body, "more_body": more})
+        await self._emit(_body(body, more=more))
 
-    async def _emit(self, message: "dict[str, object]") -> None:
+    async def _emit(self, *messages: Message) -> None:
         if self._gone:
             return
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
-                await self._send(message)  # pyright: ignore[reportArgumentType]  # one of ASGI's two response messages
+                for message in messages:
+                    await self._send(message)
         except (TimeoutError, OSError):
             self._gone = True
+
+
+def _start(status: int, headers: Headers) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _body(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}

@@ -26,7 +26,9 @@ _INNERMOST = re.compile(rb"\{[^{}\[\]]*\}|\[[^{}\[\]]*\]")
 # Looked for where a run of digits begins, and there alone: from every digit on it would be quadratic.
 _DIGITS = rb"(?<![0-9])[0-9]{%d}" % MAX_DIGITS
 _LONG_RUN = re.compile(_DIGITS)
-_LONG_NUMBER = re.compile(_DIGITS + rb"|[eE]\+?[0-9]{3}")
+# Every digit as 0 and E as e: a search for fixed bytes then finds what may be too large, far faster than a pattern.
+_DIGITS_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
+_TOO_LARGE = (b"0" * MAX_DIGITS, b"e000", b"e+000")
 _EXPONENT = re.compile(rb"(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}")
 _SURROGATE_PAIR = re.compile(rb"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\\\")
 
@@ -63,7 +65,8 @@ def decode(body: bytes) -> Message | Rejection:
         return _refused(Kind.PARSE_ERROR, "The body is not valid UTF-8.")
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         return _refused(Kind.INVALID_REQUEST, TOO_DEEP)
-    if _LONG_NUMBER.search(body) and _has_unholdable_number(body):
+    alike = body.translate(_DIGITS_ALIKE)
+    if any(mark in alike for mark in _TOO_LARGE) and _has_unholdable_number(body):
         return _refused(Kind.PARSE_ERROR, "The JSON holds a number that is too large.")
     try:
         members = _members(body)
