@@ -1,4 +1,4 @@
-"""`kill -9` of each process of ours: the gateway serves on or is gone, and nothing is left (RELIABILITY.md F22, F23)."""
+"""`kill -9` of each process of ours: the gateway serves on or is gone, nothing is left (RELIABILITY.md F22, F23)."""
 
 import asyncio
 import os
