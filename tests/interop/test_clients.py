@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,14 @@ LISTS = ("tools", "prompts", "resources", "templates")
 Json = dict[str, Any]
 
 
-async def lists_of(client: Client) -> Json:
-    """All four lists as names, pages followed; empty where the server does not offer the kind."""
-    offered = client.server_capabilities
+async def lists_of(client: Client, offered: Collection[str] = ("tools", "prompts", "resources")) -> Json:
+    """The four lists as names; empty where the kind is not offered."""
     found: Json = {name: [] for name in LISTS}
-    if offered.tools:
+    if "tools" in offered:
         found["tools"] = [item.name for item in (await client.list_tools()).tools]
-    if offered.prompts:
+    if "prompts" in offered:
         found["prompts"] = [item.name for item in (await client.list_prompts()).prompts]
-    if offered.resources:
+    if "resources" in offered:
         found["resources"] = [str(item.uri) for item in (await client.list_resources()).resources]
         templates = (await client.list_resource_templates()).resource_templates
         found["templates"] = [item.uri_template for item in templates]
@@ -58,7 +57,7 @@ def expected(house: House) -> Json:
 
     async def ask(entry: Json) -> Json:
         async with direct(entry) as client:
-            return await lists_of(client)
+            return await lists_of(client, client.server_capabilities.model_dump(exclude_none=True))
 
     async def ask_all() -> list[Json]:
         return await asyncio.gather(*(ask(entry) for entry in house.config["mcpServers"].values()))
