@@ -132,7 +132,8 @@ static void settle(Slot *s, int whole, const char *body, size_t size) {
     if (!whole) broken++;
     else if (s->status < 200 || s->status > 299) bad_status++;
     else bad_body++;
-    for (size_t i = 0; !first_bad[0] && i < size && i < sizeof first_bad - 1; i++) {
+    if (first_bad[0]) return;
+    for (size_t i = 0; i < size && i < sizeof first_bad - 1; i++) {
         unsigned char b = body[i];
         first_bad[i] = b < 32 || b > 126 ? ' ' : b == '"' || b == '\\' ? '\'' : b;
     }

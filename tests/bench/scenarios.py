@@ -97,9 +97,9 @@ def direct_call(kind: str, era: str, connections: int, effort: Effort, http: tup
 
 
 def through(
-    app: Gateway, scenario: str, era: str, connections: int, effort: Effort, tool: str = "", upstream: int | None = None
+    app: Gateway, upstream: int, scenario: str, era: str, connections: int, *, effort: Effort, tool: str = ""
 ) -> Row:
-    """One scenario through the gateway: calls of `tool`, or lists."""
+    """One scenario through the gateway: calls of `tool`, or lists; `upstream` is the pid of the HTTP echo server."""
     requests = plan(app.endpoint(era), connections, "tools/call" if tool else "tools/list", tool)
     root = app.process.pid
     target = ["http", "127.0.0.1", str(app.port)]
@@ -123,7 +123,8 @@ def calls(effort: Effort) -> Iterator[Row | Rest]:
                         for _ in range(effort.runs):
                             yield direct_call(kind, era, connections, effort, (server.pid, port))
                             tool = f"{kind}__echo"
-                            yield through(app, f"call-{kind}", era, connections, effort, tool, server.pid)
+                            name = f"call-{kind}"
+                            yield through(app, server.pid, name, era, connections, effort=effort, tool=tool)
 
 
 def lists(effort: Effort, servers: int = 20, tools: int = 25) -> Iterator[Row]:
@@ -135,7 +136,7 @@ def lists(effort: Effort, servers: int = 20, tools: int = 25) -> Iterator[Row]:
             for era in ERAS:
                 for connections in (1, 4):
                     for _ in range(effort.runs):
-                        yield through(app, "list", era, connections, effort, "", server.pid)
+                        yield through(app, server.pid, "list", era, connections, effort=effort)
 
 
 def start(servers: int = 10, tools: int = 2, limit: float = START_LIMIT) -> Start:

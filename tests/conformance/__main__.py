@@ -6,13 +6,13 @@ Exit 1 if a required scenario falls short of the bare server and absent.yaml doe
 import argparse
 import asyncio
 import sys
+import tempfile
 from pathlib import Path
 
-from tests.bench.gateway import KEY, gateway
 from tests.conformance import suite
 from tests.conformance.compare import report, shortfall, tally
-from tests.conformance.everything import LEGACY, MODERN, STARTUP, Everything, running
-from tests.conformance.runs import Gateway, compared, direct, scratch
+from tests.conformance.everything import LEGACY, MODERN, Everything, running
+from tests.conformance.runs import compared, direct, gateway_with
 
 
 async def run_direct(servers: dict[Everything, int], folder: Path) -> int:
@@ -29,15 +29,12 @@ async def run_direct(servers: dict[Everything, int], folder: Path) -> int:
     return 1 if short else 0
 
 
-async def run_compared(servers: dict[Everything, int], folder: Path) -> int:
+async def run_compared(servers: dict[Everything, int], folder: Path, *, edge: bool) -> int:
     failing = 0
-    config = {s.name: {"type": "http", "url": f"http://127.0.0.1:{port}/mcp"} for s, port in servers.items()}
-    with gateway(config) as app:
-        for server in servers:
-            app.wait_for(1, STARTUP, f"/servers/{server.name}/mcp")
+    with gateway_with(servers, edge=edge) as gateway:
         for server, port in servers.items():
             for revision in server.revisions:
-                found = await compared(server, port, Gateway(app.port, KEY), revision, folder)
+                found = await compared(server, port, gateway, revision, folder)
                 print(report(f"{server.name} (SDK {server.version})", found), flush=True)
                 failing += len(found.failing)
     return 1 if failing else 0
@@ -47,11 +44,15 @@ async def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
     parser.add_argument("--direct", action="store_true", help="the bare servers alone")
     parser.add_argument("--keep", type=Path, help="keep what the suite writes in this folder")
+    parser.add_argument("--no-edge", action="store_true", help="without nginx in front of the gateway")
     args = parser.parse_args()
     with running(MODERN) as modern, running(LEGACY) as legacy:
         servers = {MODERN: modern, LEGACY: legacy}
-        async with scratch(args.keep) as folder:
-            return await (run_direct if args.direct else run_compared)(servers, folder)
+        with tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
+            folder = args.keep or Path(scratch)
+            if args.direct:
+                return await run_direct(servers, folder)
+            return await run_compared(servers, folder, edge=not args.no_edge)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 CHUNK = 65536
 LIMIT = 1 << 20  # of one request's head
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 def framing(head: bytes) -> int | None:
     """The length of the body after a request's head; None if it is chunked."""
@@ -69,21 +71,44 @@ async def pass_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
             await writer.drain()
 
 
-@asynccontextmanager
-async def adding_headers(port: int, headers: dict[str, str]) -> AsyncIterator[int]:
-    """The port of a proxy in front of `port` on this machine."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", port, limit=LIMIT)
+async def pass_both(client: Streams, server: Streams, headers: dict[str, str]) -> None:
+    """One connection, until either side ends it; then it is closed on both."""
+    try:
         async with asyncio.TaskGroup() as both:
-            directions = (pass_requests(reader, up_writer, headers), pass_answers(up_reader, writer))
+            directions = (pass_requests(client[0], server[1], headers), pass_answers(server[0], client[1]))
             tasks = [both.create_task(direction) for direction in directions]
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
-        writer.close()
-        up_writer.close()
+    finally:
+        for _, writer in (client, server):
+            writer.close()
+        for _, writer in (client, server):
+            with suppress(OSError):
+                await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=LIMIT)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+
+@asynccontextmanager
+async def adding_headers(port: int, headers: dict[str, str]) -> AsyncIterator[int]:
+    """The port of a proxy in front of `port` on this machine; at the end of the context all connections are closed."""
+    connections: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            server = await asyncio.open_connection("127.0.0.1", port, limit=LIMIT)
+        except OSError:  # nobody there: the client sees its connection end
+            writer.close()
+            return
+        await pass_both((reader, writer), server, headers)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(group.create_task(serve(reader, writer)))
+
+    async with (
+        asyncio.TaskGroup() as group,
+        await asyncio.start_server(accept, "127.0.0.1", 0, limit=LIMIT) as listener,
+    ):
+        yield listener.sockets[0].getsockname()[1]
+        listener.close()
+        for connection in connections:
+            connection.cancel()

@@ -1,0 +1,45 @@
+"""Every scenario of the bench once and short, through a real gateway: the answers are right.
+
+Figures are for scripts/bench to report; here only the promise that is measured in seconds is asserted.
+"""
+
+import pytest
+
+from tests.bench import scenarios
+from tests.bench.scenarios import Effort, Rest, Row
+
+SHORT = Effort(1, 0.2, 0.5, (1, 8))
+
+
+def assert_right(rows: list[Row]) -> None:
+    for row in rows:
+        figures = row.measured.figures
+        what = f"{row.scenario} {row.era} x{row.connections} {row.via}: {figures}"
+        assert row.measured.wrong == 0, what
+        assert figures["ok"] > 0, what
+        assert figures["waiting"] <= row.connections, what
+
+
+def test_calls_to_both_kinds_of_server_get_their_own_answers_in_both_eras() -> None:
+    found = list(scenarios.calls(SHORT))
+    rows = [item for item in found if isinstance(item, Row)]
+    assert_right(rows)
+    assert {(row.scenario, row.era, row.via) for row in rows} == {
+        (f"call-{kind}", era, via)
+        for kind in ("stdio", "http")
+        for era in scenarios.ERAS
+        for via in ("direct", "gateway")
+    }
+    assert [item.processes for item in found if isinstance(item, Rest)] == [3], "launcher, arbiter, worker"
+
+
+def test_lists_of_many_servers_are_whole() -> None:
+    rows = list(scenarios.lists(SHORT, servers=4, tools=25))
+    assert_right(rows)
+
+
+@pytest.mark.timeout(60)
+def test_one_hanging_server_of_ten_delays_the_others_by_three_seconds_at_most() -> None:
+    start = scenarios.start()
+    assert start.good == 9
+    assert start.seconds <= 3
