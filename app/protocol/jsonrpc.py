@@ -6,6 +6,7 @@ what we judge a message by is what the server sees (RELIABILITY.md section 2a, B
 """
 
 import re
+from itertools import accumulate
 
 import msgspec
 
@@ -21,8 +22,8 @@ MAX_ID_BYTES = 1024
 # A string that never ends is taken to the end of the text: looking for another one inside it would be quadratic.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_ONE_KIND = bytes.maketrans(b"{}", b"[]")
-_INNERMOST = re.compile(rb"\{[^{}\[\]]*\}|\[[^{}\[\]]*\]")
+# As signed bytes, one level down and one up again.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 # Looked for where a run of digits begins, and there alone: from every digit on it would be quadratic.
 _DIGITS = rb"(?<![0-9])[0-9]{%d}" % MAX_DIGITS
 _LONG_RUN = re.compile(_DIGITS)
@@ -75,8 +76,6 @@ def decode(body: bytes) -> Message | Rejection:
         return _refused(Kind.INVALID_REQUEST, f"{text}; batches are not accepted." if _is_array(body) else f"{text}.")
     except msgspec.DecodeError:
         return _refused(Kind.PARSE_ERROR, "The body is not valid JSON.")
-    except RecursionError:  # brackets that never close, which `_depth` leaves to the parser
-        return _refused(Kind.INVALID_REQUEST, TOO_DEEP)
     return _envelope(body, members)
 
 
@@ -131,15 +130,13 @@ def text_of(raw: msgspec.Raw | bytes | None) -> str | None:
 def repeats_key(text: bytes, members: dict[str, msgspec.Raw]) -> bool:
     """Whether the object `text` has a key twice (decoding kept the last, `members`).
 
-    Compact JSON, which clients send, is settled by its length; anything else by counting colons at the top level.
+    Compact JSON, which clients send, is settled by its length; anything else by its colons: each member has one, and
+    those of its value.
     """
     size = 1 + sum(4 + len(key) + memoryview(value).nbytes for key, value in members.items()) if members else 2
     if size == len(text):
         return False
-    flat = _STRING.sub(b"0", text.strip())[1:-1]
-    while b"{" in flat or b"[" in flat:
-        flat = _INNERMOST.sub(b"0", flat)
-    return flat.count(b":") != len(members)
+    return _colons(text) != len(members) + _colons(b",".join(members.values()))
 
 
 def result(ident: bytes, raw: bytes) -> bytes:
@@ -173,6 +170,10 @@ def _refused(kind: Kind, message: str, ident: msgspec.Raw = NO_RAW) -> Rejection
     return Rejection(Fault(kind, message), ident)
 
 
+def _colons(text: bytes) -> int:
+    return _STRING.sub(b"", text).count(b":")
+
+
 def _is_utf8(body: bytes) -> bool:
     try:
         body.decode()
@@ -190,15 +191,9 @@ def _is_id(raw: bytes) -> bool:
 
 
 def _depth(body: bytes) -> int:
-    """How deep brackets nest, up to one past the limit; what is not JSON at all is left to the parser."""
-    brackets = _STRING.sub(b"", body).translate(_ONE_KIND, _NOT_BRACKETS)
-    depth = 0
-    while brackets and depth <= MAX_DEPTH:
-        inner = brackets.replace(b"[]", b"")
-        if len(inner) == len(brackets):
-            break
-        brackets, depth = inner, depth + 1
-    return depth
+    """How deep brackets nest; of any kind, since what mixes them up is left to the parser."""
+    steps = _STRING.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _has_unholdable_number(body: bytes) -> bool:

@@ -1,6 +1,7 @@
 """One JSON-RPC message out of bytes: what every parser must agree on."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -135,6 +136,21 @@ def test_the_same_key_at_different_levels_is_no_repetition() -> None:
     assert isinstance(decode(call_with(b'{"name":{"name":1},"method":2,"id":[{"id":3}]}')), Message)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        b"".join(b"[" + b"1, " * 8_000 for _ in range(120)) + b"1" + b"]" * 120,
+        b"[" + b",".join([b"[" * 120 + b"]" * 120] * 12_000) + b"]",
+    ],
+    ids=["wide at every level", "deep again and again"],
+)
+def test_a_large_body_of_any_shape_is_judged_in_linear_time(arguments: bytes) -> None:
+    began = time.perf_counter()
+    assert isinstance(decode(call_with(arguments).replace(b",", b", ")), Message)
+    # Far above what it takes: judging each level anew took several times this.
+    assert time.perf_counter() - began < 2.0
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
@@ -153,6 +169,26 @@ def test_any_well_formed_request_is_read_however_it_is_spaced_and_escaped(
     message = decode(json.dumps(request, separators=separators, ensure_ascii=escaped).encode("utf-8"))
     assert isinstance(message, Message)
     assert {name: json.loads(bytes(value)) for name, value in message.params.items()} == params
+
+
+def written(value: object, pairs: dict[str, object], again: str | None) -> str:
+    """`pairs` as an object, with the member `again` a second time."""
+    members = [*pairs.items()] + ([(again, value)] if again is not None else [])
+    return "{" + ", ".join(f"{json.dumps(name)} : {json.dumps(item)}" for name, item in members) + "}"
+
+
+@given(
+    params=st.dictionaries(st.text(max_size=4), json_values, min_size=1, max_size=5),
+    value=json_values,
+    data=st.data(),
+    twice=st.booleans(),
+)
+def test_a_member_given_twice_is_seen_whatever_is_in_it(
+    params: dict[str, object], value: object, data: st.DataObject, twice: bool
+) -> None:
+    again = data.draw(st.sampled_from(sorted(params))) if twice else None
+    body = '{"jsonrpc":"2.0","id":1,"method":"x","params":' + written(value, params, again) + "}"
+    assert isinstance(decode(body.encode()), Rejection if twice else Message)
 
 
 @given(st.binary(max_size=200))
