@@ -64,6 +64,8 @@ class StdioTransport:
         self._stdin: asyncio.WriteTransport | None = None
         self._outputs: list[asyncio.ReadTransport] = []
         self._unconnected: list[IO[bytes]] = []
+        self._outbox: list[bytes] = []
+        self._unsent = 0
         self._exited = asyncio.Event()
         self._closing = False
         self._over = False
@@ -105,11 +107,20 @@ class StdioTransport:
         if b"\n" in body or b"\r" in body:
             # Between tokens only, since JSON strings hold no raw line ends: the content stays the same.
             body = body.replace(b"\n", b" ").replace(b"\r", b" ")
-        pending = stdin.get_write_buffer_size()
+        pending = stdin.get_write_buffer_size() + self._unsent
         if pending and pending + len(body) > PENDING_LIMIT:
             receiver.failed(message.id, self._fault(Kind.BUSY, "does not read its input; try again later"))
             return
-        stdin.write(body + b"\n")
+        if not self._outbox:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outbox.append(body)
+        self._unsent += len(body)
+
+    def _flush(self) -> None:
+        """What was sent in one turn of the loop goes out in one write: the system call is a call's dearest part."""
+        outbox, self._outbox, self._unsent = self._outbox, [], 0
+        if outbox and self._stdin is not None and not self._stdin.is_closing():
+            self._stdin.write(b"\n".join([*outbox, b""]))
 
     def abandon(self, request_id: int) -> None:
         """Nothing waits on this wire."""
@@ -134,6 +145,7 @@ class StdioTransport:
     async def _end(self, family: Family) -> None:
         family.alive()
         if self._stdin and not self._exited.is_set():
+            self._flush()
             self._stdin.close()
             with anyio.move_on_after(EOF_GRACE):
                 await self._exited.wait()
