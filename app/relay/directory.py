@@ -83,22 +83,27 @@ class Directory:
 
 
 def matches_template(template: str, uri: str) -> bool:
-    """Whether `uri` could be an expansion of the RFC 6570 `template` (level 1 values stay within one segment)."""
-    return _pattern(template).fullmatch(uri) is not None
+    """Whether `uri` could be an expansion of the RFC 6570 `template`.
+
+    A simple expression stays within one segment; what follows a reserved one is not held to that.
+    """
+    return _pattern(template).match(uri) is not None
 
 
-MAX_EXPRESSIONS = 8
 _EXPRESSION = re.compile(r"\{([+#./;?&]?)[^{}]*\}")
 
 
 @lru_cache(maxsize=1024)
 def _pattern(template: str) -> re.Pattern[str]:
-    parts: list[str] = []
-    at = 0
-    for count, found in enumerate(_EXPRESSION.finditer(template)):
-        if count == MAX_EXPRESSIONS:  # a server's template must not make a pattern that takes for ever
-            return re.compile("".join(parts) + ".*", re.DOTALL)
-        parts.append(re.escape(template[at : found.start()]))
-        parts.append("[^/?#]*" if not found[1] else ".*")
-        at = found.end()
-    return re.compile("".join(parts) + re.escape(template[at:]), re.DOTALL)
+    """The URI comes from a client: each literal but the last is taken where it is first found, and kept."""
+    start, *rest = _EXPRESSION.split(template)
+    values: list[tuple[str, str]] = []
+    value = "[^/?#]*"
+    for operator, literal in zip(rest[::2], rest[1::2], strict=True):
+        value = ".*" if operator else value
+        if values and not values[-1][1]:
+            values.pop()  # two in a row are one
+        values.append((value, re.escape(literal)))
+    middle = "".join(f"(?>{value}?{literal})" for value, literal in values[:-1])
+    last = "".join(values[-1]) if values else ""
+    return re.compile(re.escape(start) + middle + last + r"\Z", re.DOTALL)

@@ -60,7 +60,17 @@ def test_a_server_that_is_not_listed_yet_adds_nothing() -> None:
         ("file:///{+path}", "file:///a/b/c", True),
         ("x://a{?q}", "x://a?q=1", True),
         ("x://a.b", "x://acb", False),
+        ("x://{a}", "x://", True),
+        ("x://a", "x://ab", False),
+        ("x://{a}-{b}.{c}", "x://1-2-3.4.5", True),
+        ("x://{a}{b}/{c}", "x://12/3", True),
+        ("x://{a}{+b}/c", "x://1/2/3/c", True),
+        ("x://{+a}-{b}", "x://1-2/3-4", True),
+        ("x://{a}/{+b}/d", "x://1/2/3", False),
+        ("x://{a}\n", "x://1\n", True),
         ("x://" + "{+a}" * 40, "x://" + "a" * 5000, True),
+        ("x://{a}-{b}-{c}-{d}", "x://" + "-" * 100_000 + "/", False),
+        ("x://" + "{+a}x" * 40 + "y", "x://" + "x" * 100_000, False),
     ],
 )
 def test_a_uri_is_matched_against_a_template_in_bounded_time(template: str, uri: str, expected: bool) -> None:
