@@ -66,8 +66,8 @@ def install(packages: list[str]) -> None:
 def install_nginx() -> None:
     """Installs nginx for our own use: its system service is left neither started nor enabled."""
     install(["nginx"])
-    if shutil.which("deb-systemd-helper"):
-        subprocess.run(["deb-systemd-helper", "disable", "nginx.service"], check=False, capture_output=True)
+    if shutil.which("update-rc.d"):
+        subprocess.run(["update-rc.d", "nginx", "disable"], check=False, capture_output=True)
 
 
 @contextlib.contextmanager
