@@ -22,8 +22,8 @@ class StderrLog:
     def __init__(self, server: str, clock: Callable[[], float]) -> None:
         self._server = server
         self._clock = clock
-        self._budget = float(BYTES_PER_SECOND)
-        self._refilled = clock()
+        self._budget = BYTES_PER_SECOND
+        self._second = clock()
         self._partial = b""
         self._skipping = False
         self._dropped = 0
@@ -37,36 +37,31 @@ class StderrLog:
     def feed(self, chunk: bytes) -> None:
         """Take bytes as they come; cost is bounded by the budget, not by the chunk."""
         now = self._clock()
-        self._budget = min(BYTES_PER_SECOND, self._budget + (now - self._refilled) * BYTES_PER_SECOND)
-        self._refilled = now
-        if self._budget < 1:
-            self._drop(chunk)
-            return
-        if self._dropped:
-            log.warning("server=%s stderr: %d bytes dropped, over %d a second", self._server, self._dropped,
-                        BYTES_PER_SECOND)  # fmt: skip
-            self._dropped = 0
-        if len(chunk) > self._budget:
-            cut = int(self._budget)
-            chunk, rest = chunk[:cut], chunk[cut:]
-            self._split(chunk)
-            self._drop(rest)
-        else:
-            self._split(chunk)
+        if now - self._second >= 1:
+            self._second, self._budget = now, BYTES_PER_SECOND
+            self._tell_dropped()
+        taken, dropped = chunk[: self._budget], chunk[self._budget :]
+        self._budget -= len(taken)
+        self._split(taken)
+        if dropped:
+            self._dropped += len(dropped)
+            self._partial = b""
+            self._skipping = not dropped.endswith(b"\n")
 
     def flush(self) -> None:
         """The child is gone: what stands without a newline is a line too."""
         if self._partial and not self._skipping:
             self._line(self._partial)
         self._partial, self._skipping = b"", False
+        self._tell_dropped()
 
-    def _drop(self, chunk: bytes) -> None:
-        self._dropped += len(chunk)
-        self._partial = b""
-        self._skipping = not chunk.endswith(b"\n")
+    def _tell_dropped(self) -> None:
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            text = "server=%s stderr: %d bytes dropped, over %d a second"
+            log.warning(text, self._server, dropped, BYTES_PER_SECOND)
 
     def _split(self, chunk: bytes) -> None:
-        self._budget -= len(chunk)
         *lines, rest = (self._partial + chunk).split(b"\n")
         for line in lines:
             if not self._skipping:

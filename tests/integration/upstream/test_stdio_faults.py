@@ -182,6 +182,7 @@ async def test_a_hundred_megabytes_on_stderr_are_taken_and_logged_within_a_budge
         assert await ask(lease, "chatter", mb=100, patience=30) == "silent again"
         logged = sum(len(record.getMessage()) for record in caplog.records)
         assert logged < 2_000_000
+        assert len([record for record in caplog.records if "bytes dropped" in record.getMessage()]) < 30
         assert server.stderr_tail
         assert set(server.stderr_tail[-1]) == {"e"}
 
