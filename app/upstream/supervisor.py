@@ -130,6 +130,12 @@ class Supervisor:
         """READY until the first session ends. The pool's sessions end with it."""
         ended = anyio.Event()
         upstream, connection = self._upstream, opened.connection
+
+        def over(_: Fault) -> None:
+            # At once, so that no call opens another session of a server that is on its way down.
+            upstream.detach()
+            ended.set()
+
         async with anyio.create_task_group() as tasks:
             pool = Pool(
                 self._spec,
@@ -140,7 +146,7 @@ class Supervisor:
                 on_changed=lambda _: upstream.relist_wanted.set(),
             )
             try:
-                connection.listen(lambda _: upstream.relist_wanted.set(), lambda _: ended.set())
+                connection.listen(lambda _: upstream.relist_wanted.set(), over)
                 if not connection.fault:
                     self._was_ready = True
                     upstream.enter(State.READY, pool=pool)
