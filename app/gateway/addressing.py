@@ -44,7 +44,7 @@ def _by_name(view: View, listing: Listing, params: Members, noun: str) -> list[A
     if entry is not None:
         own = params if entry.own == name else {**params, "name": to_raw(entry.own)}
         return [Address(entry.source.server, own)]
-    guesses = view.could_be(name)
+    guesses = view.could_be(listing, name)
     if guesses:
         source, own_name = guesses[0]
         return [Address(source.server, {**params, "name": to_raw(own_name)}, provisional=True)]

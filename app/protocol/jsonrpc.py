@@ -113,7 +113,7 @@ def members_of(raw: msgspec.Raw | bytes) -> dict[str, msgspec.Raw] | None:
     """The members of a JSON object, undecoded; None when it is not an object."""
     try:
         return _members(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # a server's text may be nested as deep as it likes
         return None
 
 

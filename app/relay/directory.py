@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from app.relay.catalog import Item, ServerCatalog
-from app.relay.names import hashed_name, listed_name
+from app.relay.names import hashed_name, listed_name, own_names
 from app.relay.policy import NameFilter
 
 
@@ -80,6 +80,18 @@ class Directory:
                     continue
             entries[entry.listed] = entry
             self.by_own[listing, source.server, item.key] = entry
+
+    def called(self, listing: Listing, name: str) -> Entry | None:
+        """The tool or prompt of that listed name, or of that alias."""
+        entry = self.entries[listing].get(name)
+        if entry is not None:
+            return entry
+        for source in self.sources:
+            for own in own_names(name, source.server, source.prefix):
+                entry = self.by_own.get((listing, source.server, own))
+                if entry is not None:
+                    return entry
+        return None
 
 
 def matches_template(template: str, uri: str) -> bool:

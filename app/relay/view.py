@@ -52,21 +52,19 @@ class View:
         entry = self._routes[listing].get(name)
         if entry is not None:
             return entry
-        for source in self.sources:
-            for own in own_names(name, source.server, source.prefix):
-                entry = self._directory.by_own.get((listing, source.server, own))
-                if entry is not None and self._may_use(listing, entry):
-                    return entry
-        return None
+        # What a name means does not depend on who asks: rights decide on the one thing it means.
+        entry = self._directory.called(listing, name)
+        return entry if entry is not None and self._may_use(listing, entry) else None
 
-    def could_be(self, name: str) -> list[tuple[Source, str]]:
+    def could_be(self, listing: Listing, name: str) -> list[tuple[Source, str]]:
         """Servers not listed yet that `name` may belong to, with the own name it would have there."""
         waiting = [source for source in self.sources if source.catalog is None]
         found: list[tuple[Source, str]] = []
         for source in waiting:
             owns = own_names(name, source.server, source.prefix) or ([name] if not source.prefix else [])
-            if any(decide(self._grant, source.server, source.rule, own) for own in owns):
-                found.append((source, owns[0]))
+            allowed = next((own for own in owns if self._may(listing, source, own)), None)
+            if allowed is not None:
+                found.append((source, allowed))
         return found
 
     def owner_of(self, uri: str) -> Source | None:
@@ -110,8 +108,10 @@ class View:
         )
 
     def _may_use(self, listing: Listing, entry: Entry) -> bool:
-        rule = entry.source.rule if listing is Listing.TOOLS else None
-        return decide(self._grant, entry.source.server, rule, entry.own)
+        return self._may(listing, entry.source, entry.own)
+
+    def _may(self, listing: Listing, source: Source, own: str) -> bool:
+        return decide(self._grant, source.server, source.rule if listing is Listing.TOOLS else None, own)
 
     def _render(self, listing: Listing, era: Era) -> bytes:
         to_item = _TO_ITEM[era]

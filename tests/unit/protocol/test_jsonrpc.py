@@ -214,3 +214,7 @@ def test_helpers_say_none_for_what_is_not_there_or_of_another_type() -> None:
 def test_half_a_surrogate_pair_becomes_a_replacement_character_and_all_else_stays() -> None:
     text = b'["\\ud83d\\ude00 \\ud83d cut \\\\ud83d \\ude00 \\uD83D"]'
     assert mend_surrogates(text) == b'["\\ud83d\\ude00 \\ufffd cut \\\\ud83d \\ufffd \\ufffd"]'
+
+
+def test_members_of_a_text_nested_without_end_are_none() -> None:
+    assert jsonrpc.members_of(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}") is None

@@ -77,6 +77,28 @@ def test_what_is_denied_is_unknown_by_every_name() -> None:
         assert view.resolve(Listing.TOOLS, alias) is None
 
 
+def test_what_an_alias_means_does_not_depend_on_who_asks() -> None:
+    plain, prefixed = tool("commit"), tool("git_commit")
+    directory = Directory([Source("git", "git", None, ServerCatalog(tools=(plain, prefixed)))])
+    hidden = View(directory, Grant(["*", "!git:commit"]))
+    assert hidden.resolve(Listing.TOOLS, "git__git_commit") is not None
+    assert hidden.resolve(Listing.TOOLS, "git:commit") is None
+    two = Directory(
+        [
+            Source("a", "a", None, ServerCatalog(tools=(tool("b__c"),))),
+            Source("a__b", "a__b", None, ServerCatalog(tools=(tool("c"),))),
+        ]
+    )
+    assert View(two, Grant(["a__b"])).resolve(Listing.TOOLS, "a__b__c") is None
+
+
+def test_a_name_of_a_server_not_listed_yet_is_one_it_may_be_called_by() -> None:
+    late = Source("late", "late", NameFilter(allow=["late_*"]), None)
+    view = View(Directory([late]), Grant(["*"]))
+    assert view.could_be(Listing.TOOLS, "late:x") == [(late, "late_x")]
+    assert view.could_be(Listing.PROMPTS, "late:x") == [(late, "x")]
+
+
 scopes = st.lists(
     st.sampled_from(
         ["*", "files", "files:read", "files:r*", "!files:read", "git", "git:*", "!git", "g*", "!*:git_*", "@admin"]
@@ -114,9 +136,9 @@ def test_a_uri_nobody_lists_may_be_asked_of_servers_with_resources_that_the_key_
 
 def test_a_server_not_listed_yet_may_own_names_with_its_prefix_if_the_key_reaches_it() -> None:
     directory = Directory([FILES, LATE])
-    assert View(directory, Grant(["*"])).could_be("late__x") == [(LATE, "x")]
-    assert View(directory, Grant(["late:y"])).could_be("late:x") == []
-    assert View(directory, Grant(["*"])).could_be("files__x") == []
+    assert View(directory, Grant(["*"])).could_be(Listing.TOOLS, "late__x") == [(LATE, "x")]
+    assert View(directory, Grant(["late:y"])).could_be(Listing.TOOLS, "late:x") == []
+    assert View(directory, Grant(["*"])).could_be(Listing.TOOLS, "files__x") == []
 
 
 def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
