@@ -100,7 +100,12 @@ class GatewayApplication(BaseApplication):
             return import_app(f"{self._handover.app}()")
 
     def run(self) -> None:
-        GatewayArbiter(self).run()
+        """Returns never: in the arbiter and in the workers alike, nothing is left to take apart."""
+        try:
+            GatewayArbiter(self).run()
+        except SystemExit as end:
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        os._exit(0)
 
 
 class _Boot:

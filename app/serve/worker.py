@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -34,11 +35,21 @@ GRACEFUL_SHUTDOWN = 5
 BEAT = 1.0
 # From the loss of the arbiter to the end by force: its SIGKILL would have come, were it there.
 ORPHANED = 8.0
+_OFFER = re.compile(rb"\r\nconnection:[^\r\n]*upgrade[^\r\n]*", re.IGNORECASE)
 BAD_REQUEST = b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}'
 
 
-class JsonErrorProtocol(HttpToolsProtocol):
-    """What cannot be parsed as HTTP is answered in JSON, as everything else is."""
+class GatewayProtocol(HttpToolsProtocol):
+    """What cannot be parsed as HTTP is answered in JSON, as everything else is; offers of another are declined.
+
+    httptools takes such an offer (`Upgrade: h2c`, which Java's client makes) as accepted, and the body as lost.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        if b"pgrade" in data and not getattr(self.cycle, "more_body", False):
+            head, end, rest = data.partition(b"\r\n\r\n")
+            data = _OFFER.sub(b"\r\nConnection: keep-alive", head) + end + rest
+        super().data_received(data)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are plain text
         head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
@@ -82,7 +93,7 @@ class GatewayWorker(UvicornWorker):
 
     CONFIG_KWARGS = {  # noqa: RUF012 - uvicorn-worker's own declaration
         "loop": "uvloop",
-        "http": JsonErrorProtocol,
+        "http": GatewayProtocol,
         "ws": "none",
         "lifespan": "on",
         "server_header": False,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.gateway import Gateway, running_gateway, started_gateway
 from tests.support.processes import rss_of
+from tests.support.wire import Wire
 
 BARE = "tests.support.bare_app:create_app"
 EMPTY = {"mcpServers": {}}
@@ -127,6 +128,25 @@ def test_launcher_and_arbiter_load_no_framework_and_stay_small() -> None:
             maps = Path(f"/proc/{process}/maps").read_text()
             assert not [name for name in ("msgspec", "httptools/parser") if name in maps and process == gateway.pid]
             assert rss_of(process) < most
+
+
+async def test_an_offer_of_http_2_is_declined_and_the_body_arrives() -> None:
+    offer = [("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__")]
+    body = b"Connection: upgrade\r\nconnection: Upgrade\r\n"
+    with running_gateway(EMPTY, app=BARE) as gateway:
+        async with await Wire.connect(gateway.host, gateway.port) as wire:
+            for headers in (offer, [], offer):
+                answer = await wire.request("POST", "/count", headers, body)
+                assert (answer.status, answer.body) == (200, str(len(body)).encode())
+
+
+async def test_without_nginx_too_what_is_no_http_is_answered_in_json() -> None:
+    with running_gateway(EMPTY, app=BARE) as gateway:
+        async with await Wire.connect(gateway.host, gateway.port) as wire:
+            await wire.send(b"\x00garbage\r\n\r\n")
+            answer = await wire.head()
+            answer.body = b"".join([piece async for piece in wire.pieces()])
+            assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
 
 
 def test_every_line_is_one_json_object_whatever_the_level_and_every_event_is_one_line() -> None:

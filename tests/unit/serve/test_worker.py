@@ -54,7 +54,7 @@ def test_what_is_no_http_is_answered_in_json() -> None:
         def close(self) -> None:
             self.closed = True
 
-    protocol, wire = object.__new__(worker.JsonErrorProtocol), Wire()
+    protocol, wire = object.__new__(worker.GatewayProtocol), Wire()
     protocol.transport = wire  # type: ignore[assignment] # the two methods that are used
     protocol.send_400_response("Invalid HTTP request received.")
     head, _, body = wire.written.partition(b"\r\n\r\n")
