@@ -21,6 +21,8 @@ from app.upstream.upstream import State, Upstream
 
 WAYWARD = Path(__file__).parent / "servers" / "wayward.py"
 PATIENCE = 5.0
+# Seconds a server may take to start: interpreters start slowly on a machine that runs many of them at once.
+STARTUP = 30.0
 
 
 def wayward(name: str = "wayward", *options: str, **members: Any) -> ServerSpec:
@@ -86,15 +88,15 @@ async def fails(lease: Lease, tool: str, *, patience: float = PATIENCE, **argume
 
 
 async def lease_of(upstream: Upstream, era: Era = Era.LEGACY, key: str = "") -> Lease:
-    with anyio.fail_after(PATIENCE):
+    with anyio.fail_after(STARTUP):
         return await upstream.acquire(era, key)
 
 
-async def reaches(upstream: Upstream, state: State, patience: float = PATIENCE) -> None:
+async def reaches(upstream: Upstream, state: State, patience: float = STARTUP) -> None:
     await until(upstream, lambda: upstream.state is state, patience)
 
 
-async def until(upstream: Upstream, condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+async def until(upstream: Upstream, condition: Callable[[], bool], patience: float = STARTUP) -> None:
     """Wait for what a change of state or catalog brings about."""
     changed = anyio.Event()
 

@@ -16,7 +16,7 @@ async def main() -> None:
         lease = await lease_of(server)
         pids = await ask(lease, "orphan"), await ask(lease, "grandchild")
         await fails(lease, "crash")
-        await reaches(server, State.READY, patience=10)
+        await reaches(server, State.READY)
     print(*pids)
 
 

@@ -9,8 +9,8 @@ from tests.support.upstreams import ask, lease_of, reaches, running, until, wayw
 
 async def test_all_pages_are_drained_in_order_with_unknown_members_as_written() -> None:
     async with running(wayward("whole"), wayward("paged", "--pages", "3")) as [whole, paged]:
-        assert await whole.wait_listed(5)
-        assert await paged.wait_listed(5)
+        assert await whole.wait_listed(30)
+        assert await paged.wait_listed(30)
         assert whole.catalog is not None
         assert paged.catalog is not None
         assert [tool.key for tool in paged.catalog.tools] == [tool.key for tool in whole.catalog.tools]
