@@ -48,7 +48,7 @@ def install(packages: list[str]) -> None:
         )
     print(f"Installing {', '.join(packages)} with apt (no service is started)", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_services():
+    with no_services():
         # A list that cannot be refreshed (a dead third-party source) need not keep the package away: install decides.
         subprocess.run(["apt-get", "update", "-q"], env=environment, check=False, capture_output=True)
         done = subprocess.run(
@@ -71,7 +71,8 @@ def install_nginx() -> None:
 
 
 @contextlib.contextmanager
-def _no_services() -> Iterator[None]:
+def no_services() -> Iterator[None]:
+    """While it lasts, no package starts a service; the machine's own policy comes back afterwards."""
     before = POLICY.read_bytes() if POLICY.exists() else None
     mode = POLICY.stat().st_mode if before is not None else 0o755
     POLICY.write_text(FORBID)
