@@ -59,8 +59,8 @@ class RelayResponse:
     """
 
     __slots__ = (
-        "_accept", "_era", "_gone", "_ident", "_method", "_receive", "_send", "_streaming", "_token",
-        "headers", "hung_up", "outcome", "request_id",
+        "_accept", "_era", "_ident", "_method", "_receive", "_send", "_streaming", "_token",
+        "gone", "headers", "hung_up", "outcome", "request_id",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -77,7 +77,7 @@ class RelayResponse:
         self._token = b""
         self._accept = PLAIN
         self._streaming = False
-        self._gone = False
+        self.gone = False
 
     def expects(self, method: str, token: bytes, accept: Accept) -> None:
         """What the client asked, the token it names progress by (JSON), and the forms of answer it takes."""
@@ -97,9 +97,9 @@ class RelayResponse:
             await self._write(KEEP_ALIVE, more=True)
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
-        """The answer. Nothing may follow."""
+        """The answer. Nothing may follow. A status that says something is sent whatever the client takes."""
         status, body = self._answer(outcome)
-        if self._streaming or not self._accept.json:
+        if self._streaming or (status == 200 and not self._accept.json):
             await self._started()
             await self._write(encode_event(body), more=False)
         else:
@@ -110,7 +110,7 @@ class RelayResponse:
         """Returns once the client has closed its connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self.gone = True
 
     def _answer(self, outcome: Result | PeerError | Fault) -> tuple[int, bytes]:
         if isinstance(outcome, Fault):
@@ -139,14 +139,14 @@ class RelayResponse:
         await self._emit(_body(body, more=more))
 
     async def _emit(self, *messages: Message) -> None:
-        if self._gone:
+        if self.gone:
             return
         try:
             async with asyncio.timeout(WRITE_TIMEOUT):
                 for message in messages:
                     await self._send(message)
         except (TimeoutError, OSError):
-            self._gone = True
+            self.gone = True
 
 
 def _start(status: int, headers: Headers) -> Message:

@@ -41,9 +41,15 @@ HEARTBEAT = 15.0
 
 
 class ClientResponse(Protocol):
-    """The client's side of one call; implemented by `downstream`. Writes after a hang-up do nothing."""
+    """The client's side of one call; implemented by `downstream`. Writes after a hang-up do nothing.
+
+    `gone`: a write found the client gone, or took too long; `hung_up`: what that means in its era.
+    """
 
     hung_up: Disconnected | Detached
+
+    @property
+    def gone(self) -> bool: ...
 
     async def stream(self, notice: Noticed) -> None: ...
     async def reply(self, outcome: Result | PeerError | Fault) -> None: ...
@@ -76,6 +82,7 @@ class Driver:
         self._sent: int | None = None
         self._helpers: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._gone = False
 
     def __repr__(self) -> str:
         return f"<Driver {self._upstream.spec.name} {self._era.value} {'leased' if self._lease else 'waiting'}>"
@@ -93,6 +100,7 @@ class Driver:
                 arrival = await self.inbox.get()
                 if arrival is Signal.QUIET:
                     await response.keep_alive()
+                    self._note(response)
                 else:
                     await self._perform(exchange.receive(_event(arrival)), exchange, response)
         except Exception:
@@ -117,6 +125,7 @@ class Driver:
                     self._send(self._lease, request)
                 case Stream(notice):
                     await response.stream(notice)
+                    self._note(response)
                     self._quiet_at = self._loop.time() + HEARTBEAT
                 case Reply(outcome):
                     await response.reply(outcome)
@@ -154,6 +163,12 @@ class Driver:
     async def _watch(self, response: ClientResponse) -> None:
         await response.closed()
         self.inbox.put(response.hung_up)
+
+    def _note(self, response: ClientResponse) -> None:
+        """A client that takes nothing any more has hung up, whether or not its connection is closed."""
+        if response.gone and not self._gone:
+            self._gone = True
+            self.inbox.put(response.hung_up)
 
     def _settle(self, response: ClientResponse) -> None:
         """The call is one that lasts: from now on watch the client and the clock."""

@@ -21,6 +21,9 @@ from app.relay.events import Noticed, PeerError, Request, Result
 from app.relay.view import View
 from app.upstream.upstream import Upstream
 
+# Never sent: the call goes on to the server whose name it is.
+ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
+
 
 class Relayed(msgspec.Struct, frozen=True):
     """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
@@ -39,16 +42,24 @@ class Relayed(msgspec.Struct, frozen=True):
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
     """Relay one call and answer it through `response`. Returns the name of the server it went to, for the log."""
-    found = addresses(call.view(), call.message.method, call.message.params)
-    if isinstance(found, Fault):
-        await response.reply(found)
-        return ""
-    *others, last = found
+    while True:
+        found = addresses(call.view(), call.message.method, call.message.params)
+        if isinstance(found, Fault):
+            await response.reply(found)
+            return ""
+        *others, last = found
+        if not last.provisional:
+            break
+        guess = Guess(response)
+        await _drive(gateway, call, last, guess)
+        if not guess.wrong:
+            return last.server
     for address in others:
         probe = Probe(response)
         await _drive(gateway, call, address, probe)
-        if isinstance(probe.outcome, Result):
-            await response.reply(probe.outcome)
+        if probe.settled:
+            if probe.outcome is not None:
+                await response.reply(probe.outcome)
             return address.server
     await _drive(gateway, call, last, response)
     return last.server
@@ -66,8 +77,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     driver = Driver(
         gateway.tasks, upstream, call.era, pool_key(upstream.spec, call), limits(upstream.spec, call.message.method)
     )
-    if address.provisional:
-        driver.addressed = lambda: _addressed_again(call, upstream)
+    if isinstance(response, Guess):
+        driver.addressed = lambda: _addressed_again(call, upstream, response)
     ident = bytes(call.message.id)
     gateway.drivers.add(driver)
     if call.session is not None:
@@ -80,13 +91,16 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
             call.session.ended(ident, driver.inbox)
 
 
-def _addressed_again(call: Relayed, upstream: Upstream) -> Request | Fault:
-    """The request once its server has been listed: by now its names are known."""
+def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:
+    """The request once its server has been listed: by now its names are known, and may turn out to be another's."""
     found = addresses(call.view(), call.message.method, call.message.params)
     if isinstance(found, Fault):
         return found
-    params = next((address.params for address in found if address.server == upstream.spec.name), found[0].params)
-    return Request(call.message.method, params, call.meta, call.token)
+    here = next((address for address in found if address.server == upstream.spec.name), None)
+    if here is None:
+        guess.wrong = True
+        return ELSEWHERE
+    return Request(call.message.method, here.params, call.meta, call.token)
 
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:
@@ -104,22 +118,55 @@ def pool_key(spec: ServerSpec, call: Relayed) -> str:
     return ""
 
 
-class Probe:
-    """Takes an answer for us instead of sending it; the client behind it is watched all the same."""
+class Onlooker:
+    """Stands before a client whose call may have to go on to another server. Watches it and keeps it alive."""
 
     def __init__(self, client: ClientResponse) -> None:
         self._client = client
         self.hung_up = client.hung_up
-        self.outcome: Result | PeerError | Fault | None = None
 
-    async def stream(self, notice: Noticed) -> None:
-        """Nothing: which server will answer is not known yet."""
-
-    async def reply(self, outcome: Result | PeerError | Fault) -> None:
-        self.outcome = outcome
+    @property
+    def gone(self) -> bool:
+        return self._client.gone
 
     async def keep_alive(self) -> None:
         await self._client.keep_alive()
 
     async def closed(self) -> None:
         await self._client.closed()
+
+
+class Guess(Onlooker):
+    """The client of a call to a server not listed yet: once `wrong`, the name is another's and no answer is passed."""
+
+    def __init__(self, client: ClientResponse) -> None:
+        super().__init__(client)
+        self.wrong = False
+
+    async def stream(self, notice: Noticed) -> None:
+        await self._client.stream(notice)
+
+    async def reply(self, outcome: Result | PeerError | Fault) -> None:
+        if not self.wrong:
+            await self._client.reply(outcome)
+
+
+class Probe(Onlooker):
+    """Takes an answer for us instead of sending it."""
+
+    def __init__(self, client: ClientResponse) -> None:
+        super().__init__(client)
+        self.outcome: Result | PeerError | Fault | None = None
+
+    @property
+    def settled(self) -> bool:
+        """No other server need be asked: this one has it, or the call is over (hung up, cancelled, at a stop)."""
+        if isinstance(self.outcome, Fault):
+            return self.outcome.server is None
+        return not isinstance(self.outcome, PeerError)
+
+    async def stream(self, notice: Noticed) -> None:
+        """Nothing: which server will answer is not known yet."""
+
+    async def reply(self, outcome: Result | PeerError | Fault) -> None:
+        self.outcome = outcome

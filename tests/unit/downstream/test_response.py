@@ -72,6 +72,12 @@ async def test_a_client_that_takes_streams_alone_gets_one() -> None:
     assert wire.body.count(b"data: ") == 1
 
 
+async def test_a_client_that_takes_streams_alone_is_told_a_status_that_says_something() -> None:
+    wire = Wire()
+    await answer(wire, accept=Accept(json=False, stream=True)).reply(Fault(Kind.UNKNOWN_SESSION, "again"))
+    assert (wire.status, json.loads(wire.body)["error"]["message"]) == (404, "again")
+
+
 @pytest.mark.parametrize(("era", "status"), [(Era.LEGACY, 200), (Era.MODERN, 404)])
 async def test_a_fault_has_the_status_of_its_era_while_nothing_was_sent(era: Era, status: int) -> None:
     wire = Wire()

@@ -63,6 +63,7 @@ class PlayedClient:
     notices: list[Noticed] = field(default_factory=list)
     outcomes: list[Result | PeerError | Fault] = field(default_factory=list)
     beats: int = 0
+    gone: bool = False
     hang_up: asyncio.Event = field(default_factory=asyncio.Event)
     beaten: asyncio.Event = field(default_factory=asyncio.Event)
 

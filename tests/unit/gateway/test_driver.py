@@ -111,6 +111,14 @@ async def test_a_client_that_closes_its_connection_cancels_where_that_is_a_cance
     assert [identity for identity, _ in play.upstream.lease.cancelled] == [1]
 
 
+async def test_a_client_that_takes_nothing_any_more_has_hung_up_though_its_connection_stands() -> None:
+    async with call(PlayedUpstream(), Disconnected()) as play:
+        await play.sent()
+        play.client.gone = True
+        play.says(PROGRESS)
+    assert [identity for identity, _ in play.upstream.lease.cancelled] == [1]
+
+
 async def test_a_client_that_closes_its_connection_leaves_the_call_running_where_it_is_none() -> None:
     async with call(PlayedUpstream(), Detached()) as play:
         await play.sent()

@@ -1,0 +1,233 @@
+"""From a request to the server whose name it says, also when that is known only on the way."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+
+from app.config.keys import Keyring
+from app.config.snapshot import METHOD_TIMEOUT, ServerSpec, Snapshot
+from app.gateway.generation import Generation
+from app.gateway.relaying import Relayed, limits, pool_key, relay
+from app.gateway.sessions import Session
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import Message
+from app.protocol.versions import Era
+from app.relay.catalog import Item, Members, ServerCatalog
+from app.relay.events import Detached, Disconnected, Failed, Finished, PeerError, Result
+from app.relay.policy import Grant
+from tests.unit.gateway.conftest import PlayedClient, PlayedLease, PlayedUpstream
+
+PATIENCE = 5.0
+EVERYTHING = Grant(["*"])
+MISSING = Finished(PeerError(msgspec.Raw(b'{"code":-32602,"message":"no such resource"}')))
+FOUND = Finished(Result(msgspec.Raw(b'{"contents":[]}'), Era.LEGACY))
+
+
+def raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+def message(method: str, **params: object) -> Message:
+    return Message(method, raw(7), {name: raw(value) for name, value in params.items()})
+
+
+def catalog(*tools: str, **capabilities: object) -> ServerCatalog:
+    items = tuple(Item(name, {"name": raw(name)}) for name in tools)
+    offered: Members = {name: raw(value) for name, value in {"tools": {}, **capabilities}.items()}
+    return ServerCatalog(tools=items, capabilities=offered)
+
+
+@dataclass
+class Server(PlayedUpstream):
+    """A server of the generation, listed or not."""
+
+    catalog: ServerCatalog | None = None
+    version: int = 0
+    waited_for: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def acquire(self, era: Era, key: str) -> PlayedLease:
+        self.waited_for.set()
+        return await super().acquire(era, key)
+
+    def lists(self, found: ServerCatalog) -> None:
+        self.catalog, self.version = found, self.version + 1
+
+    async def asked(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self.lease.sent_once.wait()
+
+    def says(self, event: Finished | Failed) -> None:
+        self.lease.sent[-1][1](event)
+
+
+def server(name: str, listed: ServerCatalog | None, *, prefix: str | None = None) -> Server:
+    spec = ServerSpec(name=name, label=name, kind="stdio", prefix=name if prefix is None else prefix)
+    return Server(spec=spec, catalog=listed, at_once=listed is not None)
+
+
+@dataclass
+class House:
+    """What a `Gateway` is to a relayed call."""
+
+    tasks: asyncio.TaskGroup
+    current: Generation
+    drivers: set[object] = field(default_factory=set)
+
+
+class Play:
+    """One relayed call over these servers, and its end."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, *servers: Server) -> None:
+        upstreams = {found.spec.name: found for found in servers}
+        generation = Generation(Snapshot(tuple(found.spec for found in servers)), Keyring(()), upstreams)
+        self.house = House(tasks, generation)
+        self.session = Session("s", "ann", "2025-11-25", 0.0)
+        self.tasks = tasks
+
+    def begin(
+        self, asked: Message, hung_up: Disconnected | Detached | None = None, grant: Grant = EVERYTHING
+    ) -> tuple[PlayedClient, asyncio.Task[str]]:
+        client = PlayedClient(hung_up or Detached())
+        view = lambda: self.house.current.view(grant)  # noqa: E731 - read again at each step
+        call = Relayed("ann", self.session, Era.LEGACY, asked, {}, b"", view)
+        return client, self.tasks.create_task(relay(self.house, call, client))
+
+
+@pytest.fixture
+async def play(tasks: asyncio.TaskGroup) -> Callable[..., Play]:
+    return lambda *servers: Play(tasks, *servers)
+
+
+async def waited_for(starting: Server) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await starting.waited_for.wait()
+
+
+async def ended(task: asyncio.Task[str]) -> str:
+    async with asyncio.timeout(PATIENCE):
+        return await task
+
+
+async def test_a_call_goes_to_the_owner_of_its_name_and_leaves_nothing_running(play: Callable[..., Play]) -> None:
+    one, two = server("a", catalog("x")), server("b", catalog("x"))
+    scene = play(one, two)
+    client, task = scene.begin(message("tools/call", name="b__x"))
+    await two.asked()
+    assert scene.session.busy
+    assert len(scene.house.drivers) == 1
+    two.says(FOUND)
+    assert await ended(task) == "b"
+    assert client.outcomes == [FOUND.outcome]
+    assert one.lease.sent == []
+    assert not scene.session.busy
+    assert not scene.house.drivers
+
+
+async def test_an_unknown_name_is_refused_and_goes_nowhere(play: Callable[..., Play]) -> None:
+    client, task = play(server("a", catalog("x"))).begin(message("tools/call", name="a__y"))
+    assert await ended(task) == ""
+    assert [found.kind for found in client.outcomes] == [Kind.HIDDEN]
+
+
+async def test_a_resource_nobody_lists_is_asked_of_each_until_one_has_it(play: Callable[..., Play]) -> None:
+    one, two, three = (server(name, catalog(resources={})) for name in "abc")
+    client, task = play(one, two, three).begin(message("resources/read", uri="x://y"))
+    await one.asked()
+    one.says(MISSING)
+    await two.asked()
+    two.says(FOUND)
+    assert await ended(task) == "b"
+    assert client.outcomes == [FOUND.outcome]
+    assert three.lease.sent == []
+
+
+async def test_a_server_that_is_down_does_not_hide_the_resource_of_another(play: Callable[..., Play]) -> None:
+    one, two = (server(name, catalog(resources={})) for name in "ab")
+    client, task = play(one, two).begin(message("resources/read", uri="x://y"))
+    await one.asked()
+    one.says(Failed(Fault(Kind.CLOSED, "away", server="a")))
+    await two.asked()
+    two.says(FOUND)
+    assert await ended(task) == "b"
+    assert client.outcomes == [FOUND.outcome]
+
+
+async def test_a_cancelled_read_is_asked_of_nobody_else(play: Callable[..., Play]) -> None:
+    one, two = (server(name, catalog(resources={})) for name in "ab")
+    scene = play(one, two)
+    client, task = scene.begin(message("resources/read", uri="x://y"))
+    await one.asked()
+    scene.session.cancel(b"7", "enough")
+    await ended(task)
+    assert [found.kind for found in client.outcomes] == [Kind.CANCELLED]
+    assert (one.lease.cancelled, two.lease.sent) == ([(1, "enough")], [])
+
+
+async def test_a_read_whose_client_hung_up_is_asked_of_nobody_else(play: Callable[..., Play]) -> None:
+    one, two = (server(name, catalog(resources={})) for name in "ab")
+    client, task = play(one, two).begin(message("resources/read", uri="x://y"), Disconnected())
+    await one.asked()
+    client.hang_up.set()
+    await ended(task)
+    assert (client.outcomes, two.lease.sent) == ([], [])
+
+
+async def test_a_call_guessed_at_a_starting_server_goes_to_the_one_that_has_the_name(play: Callable[..., Play]) -> None:
+    one, two = server("a", None, prefix=""), server("b", None, prefix="")
+    client, task = play(one, two).begin(message("tools/call", name="x"))
+    await waited_for(one)
+    two.lists(catalog("x"))
+    one.lists(catalog("other"))
+    two.at_once = True
+    one.opened.set()
+    await two.asked()
+    two.says(FOUND)
+    assert await ended(task) == "b"
+    assert client.outcomes == [FOUND.outcome]
+    assert (one.lease.sent, one.lease.released) == ([], 1)
+
+
+async def test_a_call_to_a_starting_server_is_sent_under_the_name_it_then_lists(play: Callable[..., Play]) -> None:
+    late = server("late", None)
+    client, task = play(late).begin(message("tools/call", name="late:x_y"))
+    await waited_for(late)
+    late.lists(catalog("x.y", "late_x_y"))
+    late.opened.set()
+    await late.asked()
+    assert bytes(late.lease.sent[0][0].params["name"]) == b'"late_x_y"'
+    late.says(FOUND)
+    assert await ended(task) == "late"
+    assert len(client.outcomes) == 1
+
+
+async def test_a_completion_is_not_asked_of_a_server_that_completes_nothing(play: Callable[..., Play]) -> None:
+    item = Item("p", {"name": raw("p")})
+    listed = msgspec.structs.replace(catalog(prompts={}), prompts=(item,))
+    reference = {"type": "ref/prompt", "name": "a__p"}
+    client, task = play(server("a", listed)).begin(message("completion/complete", ref=reference, argument={}))
+    await ended(task)
+    assert [found.kind for found in client.outcomes] == [Kind.METHOD_NOT_FOUND]
+
+
+def test_a_tools_time_is_its_own_and_nothing_takes_longer_than_the_longest() -> None:
+    spec = ServerSpec(name="a", label="a", kind="stdio", prefix="a", timeout=300.0, max_timeout=3600.0)
+    assert limits(spec, "tools/call") == (300.0, 3600.0)
+    assert limits(spec, "prompts/get") == (METHOD_TIMEOUT, 3600.0)
+    assert limits(msgspec.structs.replace(spec, max_timeout=10.0), "tools/call") == (10.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("pool", "session", "expected"),
+    [("auto", "s", ""), ("one", "s", ""), ("client", "s", "ann"), ("session", "s", "s"), ("session", "", "ann")],
+)
+def test_a_connection_is_everybodys_the_clients_or_the_sessions(pool: str, session: str, expected: str) -> None:
+    spec = ServerSpec(name="a", label="a", kind="stdio", prefix="a", pool=pool)
+    asked = message("tools/call", name="a__x")
+    call = Relayed("ann", Session(session, "ann", "2025-11-25", 0.0), Era.LEGACY, asked, {}, b"", lambda: None)
+    assert pool_key(spec, call) == expected
+    assert pool_key(spec, msgspec.structs.replace(call, session=None)) == (
+        "ann" if pool in ("client", "session") else ""
+    )
