@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench import scenarios
 from tests.bench.gateway import NotUpError
-from tests.bench.report import promises, table, verdicts
+from tests.bench.report import machine_noise, promises, table, verdicts
 from tests.bench.scenarios import FULL, QUICK, Effort, Rest, Row, Start
 
 PARTS = ("start", "calls", "lists")
@@ -78,6 +78,7 @@ def main() -> int:
         )
     if rows:
         print(f"\n{table(rows)}\n\nCPU is seconds of 1000 calls; RSS is the gateway's own processes under that load.")
+        print(machine_noise(rows))
     if rest:
         print(f"At rest: {rest.rss_mb:.0f} MB RSS in {rest.processes} processes.")
     for each in started:

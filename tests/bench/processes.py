@@ -4,10 +4,12 @@ The gateway's own processes and the upstream servers it started are told apart b
 below the root that matches UPSTREAM, with everything below it.
 """
 
+import json
 import os
 import re
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,15 @@ def memory_mb(pids: tuple[int, ...]) -> float:
     """Resident memory, shared pages counted once for each process (RSS), in MB."""
     sizes = (re.search(r"VmRSS:\s+(\d+)", read(f"/proc/{pid}/status")) for pid in pids)
     return sum(int(size[1]) for size in sizes if size) / 1024
+
+
+def yardstick_ms() -> float:
+    """CPU milliseconds of a fixed piece of work, now: how much dearer the machine's other work makes everything."""
+    text = json.dumps([{"name": f"tool_{i}", "arguments": {"text": "x" * 64, "n": i}} for i in range(200)])
+    began = time.process_time()
+    for _ in range(40):
+        json.dumps(json.loads(text))
+    return 1000 * (time.process_time() - began)
 
 
 def stop(process: subprocess.Popen[bytes], grace: float = 8) -> None:

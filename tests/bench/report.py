@@ -65,6 +65,17 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def machine_noise(rows: list[Row]) -> str:
+    """How unevenly the machine ran: the same work costs more CPU while others use it."""
+    sticks = sorted(row.yardstick_ms for row in rows if row.yardstick_ms)
+    if not sticks:
+        return ""
+    return (
+        f"A fixed piece of work took {sticks[0]:.0f} to {sticks[-1]:.0f} ms of CPU between the runs "
+        f"(median {statistics.median(sticks):.0f}); CPU figures are uncertain by as much."
+    )
+
+
 def promises(rows: list[Row], rest: Rest | None, started: list[Start]) -> list[Promise]:
     """Every promise about speed, with the worse era where there are two."""
     groups = grouped(rows)

@@ -13,7 +13,7 @@ from tests.bench import generator
 from tests.bench.endpoint import LEGACY, MARK, MODERN, Endpoint
 from tests.bench.gateway import HERE, Gateway, echo_http, echo_stdio, gateway
 from tests.bench.generator import Measured
-from tests.bench.processes import Reading, memory_mb, reading, tree
+from tests.bench.processes import Reading, memory_mb, reading, tree, yardstick_ms
 
 ERAS = (LEGACY, MODERN)
 PAYLOAD = 256
@@ -32,7 +32,7 @@ class Effort:
 
 
 QUICK = Effort(1, 0.4, 1.2, (1, 32))
-FULL = Effort(3, 1.5, 5.0, (1, 32))
+FULL = Effort(3, 1.0, 4.0, (1, 32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Row:
     via: str
     measured: Measured
     rss_mb: float = 0
+    yardstick_ms: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,9 @@ def through(
     root = app.process.pid
     target = ["http", "127.0.0.1", str(app.port)]
     seconds = (effort.warm_up, effort.seconds)
+    yardstick = yardstick_ms()
     measured = generator.drive(target, requests, seconds, lambda _: reading(root, upstream))
-    return Row(scenario, era, connections, "gateway", measured, memory_mb(tree(root).own))
+    return Row(scenario, era, connections, "gateway", measured, memory_mb(tree(root).own), yardstick)
 
 
 def calls(effort: Effort) -> Iterator[Row | Rest]:
