@@ -1,105 +1,131 @@
-"""The HTTP client under both HTTP wires: pyreqwest, set up once a process (docs/adr/0001-http-client.md).
+"""The HTTP client under both HTTP wires: aiohttp, set up once a process (docs/adr/0001-http-client.md).
 
-Redirects are never followed and cookies never kept: what we send to a server goes to that server. The proxy variables
-and `SSL_CERT_FILE` are read by the client itself, from the process environment, when it is built; the CA variables of
-other tools are added here.
+Redirects are never followed and cookies never kept: what we send to a server goes to that server. The library and the
+machine's certificates are loaded in a thread when the first HTTP server needs them: stdio servers do without.
 """
 
 import asyncio
-import ipaddress
+import importlib
+import io
+import os
+import ssl
 from collections.abc import Mapping
-from datetime import timedelta
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import BuilderError
-from pyreqwest.request import RequestBuilder, StreamRequest
+import anyio.to_thread
+
+from app.upstream.http_addresses import open_socket, proxy_for
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    Exchange = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 # Name lookup, TCP and TLS together (RELIABILITY.md F46).
 CONNECT_TIMEOUT = 5.0
-# Most servers and load balancers keep a silent connection for 60 s or more; a request must not meet its end.
-_IDLE = timedelta(seconds=55)
-# A peer that is gone without a word (a pulled cable, a dropped NAT entry) is found within half a minute.
-_KEEPALIVE, _KEEPALIVE_INTERVAL, _KEEPALIVE_PROBES = timedelta(seconds=15), timedelta(seconds=5), 3
+# Servers commonly close a silent connection after 5 s or more, and what meets that end is lost: this is the compromise
+# between a new connection for every call and a lost call in a thousand million.
+IDLE_SECONDS = 30.0
+# The library warns of larger bodies given as bytes, which it would send in one go.
+_LARGE = 1 << 20
 _EXTRA_CA = ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 USER_AGENT = "mcp-proxy"
 
 
 class HttpClient:
-    """Connection pools shared by every HTTP upstream: one through the proxies of the environment, one past them.
-
-    `environment` is where the CA variables are looked up. Building loads the machine's certificates and costs some
-    milliseconds of CPU and 13 MB, so it waits for the first upstream and happens in a thread.
-    """
+    """The connections to every HTTP server. `environment` is where the proxy and CA variables are looked up."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._clients: dict[bool, Client] = {}
+        self._session: aiohttp.ClientSession | None = None
         self._building = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"<HttpClient {len(self._clients)} built>"
+        return f"<HttpClient {'loaded' if self._session else 'not loaded'}>"
 
-    async def reach(self, url: str) -> Client:
-        """The client to send requests for `url` with."""
-        direct = is_loopback(url)
+    async def reach(self, url: str) -> "Endpoint":
+        """The way to a URL. Raises `ValueError` for what is none."""
+        return Endpoint(await self.load(), url, proxy_for(url, self._environment))
+
+    async def load(self) -> "aiohttp.ClientSession":
+        """Import the library and read the certificates, without holding up the loop. Afterwards imports are cheap."""
         async with self._building:
-            if direct not in self._clients:
-                self._clients[direct] = await asyncio.to_thread(_build, self._environment, direct)
-        return self._clients[direct]
+            if self._session is None:
+                context = await anyio.to_thread.run_sync(_load, self._environment)
+                self._session = _session(context)
+        return self._session
 
     async def close(self) -> None:
         """End every connection. Requests under way fail."""
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.close()
+        session, self._session = self._session, None
+        if session:
+            await session.close()
 
 
-def streamed(request: RequestBuilder) -> StreamRequest:
-    """The request, its answer to be read as it arrives: by itself the client holds back up to 64 kB of a stream."""
-    return request.streamed_read_buffer_limit(0).build_streamed()
+class Endpoint:
+    """Requests to one URL. Each method makes a request that `async with` sends; it yields the response's head."""
+
+    def __init__(self, session: "aiohttp.ClientSession", url: str, proxy: str | None) -> None:
+        from yarl import URL
+
+        self._session = session
+        self._url = URL(url)
+        self._options: dict[str, Any] = {"proxy": proxy, "allow_redirects": False}
+        if self._url.scheme not in {"http", "https"} or not self._url.host:
+            raise ValueError("not an http or https URL")
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self._url.host}>"
+
+    def at(self, url: str) -> "Endpoint":
+        """Another URL of the same origin."""
+        return Endpoint(self._session, url, self._options["proxy"])
+
+    def post(self, headers: Mapping[str, str], body: bytes) -> "Exchange":
+        data = body if len(body) <= _LARGE else io.BytesIO(body)
+        return self._session.post(self._url, headers=headers, data=data, **self._options)
+
+    def get(self, headers: Mapping[str, str]) -> "Exchange":
+        return self._session.get(self._url, headers=headers, **self._options)
+
+    def delete(self, headers: Mapping[str, str]) -> "Exchange":
+        return self._session.delete(self._url, headers=headers, **self._options)
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine, which no proxy could reach for us."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _load(environment: Mapping[str, str]) -> ssl.SSLContext | None:
+    """Load the library, and with it the certificates of the machine or of `SSL_CERT_FILE`; None: those are all."""
+    importlib.import_module("aiohttp")
+    paths = ssl.get_default_verify_paths()
+    known = {os.path.realpath(paths.cafile)} if paths.cafile else set[str]()
+    named = [environment[name] for name in _EXTRA_CA if environment.get(name)]
+    more = [path for path in named if os.path.realpath(path) not in known]
+    if not paths.cafile and not (paths.capath and any(Path(paths.capath).iterdir())):
+        # A machine without any, as slim images are: the bundle that comes with our dependencies.
+        more.append(importlib.import_module("certifi").where())
+    if not more:
+        return None
+    context = ssl.create_default_context()
+    for path in more:
+        # What cannot be read is passed over, as curl and Node do: what it would have vouched for fails closed, by name.
+        with suppress(OSError, ValueError):
+            context.load_verify_locations(path)
+    return context
 
 
-def _build(environment: Mapping[str, str], direct: bool) -> Client:
-    builder = (
-        ClientBuilder()
-        .follow_redirects(False)
-        .referer(False)
-        .user_agent(USER_AGENT)
-        .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT))
-        .pool_idle_timeout(_IDLE)
-        .tcp_keepalive(_KEEPALIVE)
-        .tcp_keepalive_interval(_KEEPALIVE_INTERVAL)
-        .tcp_keepalive_retries(_KEEPALIVE_PROBES)
+def _session(context: ssl.SSLContext | None) -> "aiohttp.ClientSession":
+    import aiohttp
+
+    connector = aiohttp.TCPConnector(
+        limit=0, ssl=context or True, keepalive_timeout=IDLE_SECONDS, socket_factory=open_socket, ttl_dns_cache=10
     )
-    if direct:
-        builder = builder.no_proxy()
-    for name in _EXTRA_CA:
-        if path := environment.get(name):
-            builder = _trusting(builder, path)
-    try:
-        return builder.build()
-    except BuilderError:
-        # A machine without any CA certificates, as slim images are: the bundle that comes with our dependencies.
-        import certifi
-
-        return _trusting(builder, certifi.where()).build()
-
-
-def _trusting(builder: ClientBuilder, path: str) -> ClientBuilder:
-    try:
-        return builder.add_root_certificate_pem(Path(path).read_bytes())
-    except (OSError, ValueError):
-        return builder  # as curl and Node do: what it would have vouched for fails closed, by name
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        # How long an answer may take is for the owner of each request to say.
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
+        trust_env=False,
+        read_bufsize=1 << 18,
+    )

@@ -4,64 +4,81 @@
 server nor an address (DESIGN.md rule 10); `describe` is for logs.
 """
 
+import errno
+import ssl
 import time
 from email.utils import parsedate_to_datetime
 
-from pyreqwest.exceptions import (
-    ConnectTimeoutError,
-    DetailedPyreqwestError,
-    PyreqwestError,
-    RequestTimeoutError,
-)
+import aiohttp
 
 from app.protocol.faults import Fault, Kind
 from app.upstream.errors import HttpRefusal
 
-# The client's words for a cause, lower case, and ours. The first that matches counts.
-_CAUSES: tuple[tuple[str, Kind, str], ...] = (
-    ("dns error", Kind.UNREACHABLE, "cannot be found: its host name does not resolve"),
-    ("certificate expired", Kind.UNREACHABLE, "cannot be trusted: its TLS certificate has expired"),
-    ("not valid for name", Kind.UNREACHABLE, "cannot be trusted: its TLS certificate is for another host name"),
-    (
-        "invalid peer certificate",
-        Kind.UNREACHABLE,
-        "cannot be trusted: no known authority vouches for its TLS certificate",
-    ),
-    ("corrupt message", Kind.UNREACHABLE, "does not speak TLS on this port: is its `url` http, not https?"),
-    ("tls handshake", Kind.UNREACHABLE, "refused the TLS handshake"),
-    ("received fatal alert", Kind.UNREACHABLE, "refused the TLS handshake"),
-    ("tunnel", Kind.UNREACHABLE, "is not reachable through the proxy of the environment"),
-    ("connection refused", Kind.UNREACHABLE, "refuses connections: is it running?"),
-    ("unreachable", Kind.UNREACHABLE, "is not reachable from here"),
-    ("client error (connect)", Kind.UNREACHABLE, "cannot be connected to"),
-    ("scheme is not allowed", Kind.UNREACHABLE, "has a `url` that is neither http nor https"),
-    ("connection closed before message completed", Kind.CLOSED, "closed the connection without an answer"),
-    ("invalid http", Kind.PROTOCOL, "does not answer in HTTP"),
-    ("parsed", Kind.PROTOCOL, "does not answer in HTTP"),
-)
+# What a request or the reading of its answer can raise.
+FAILURES = (aiohttp.ClientError, OSError)
 # Longer waits are a server's business; ours is to try again now and then.
 MAX_RETRY_AFTER = 300.0
+# OpenSSL's X509_V_ERR_….
+_EXPIRED, _WRONG_HOST = 10, 62
 
 
-def fault_of(server: str, error: PyreqwestError) -> Fault:
+def fault_of(server: str, error: Exception) -> Fault:
     """The fault for a request that failed below HTTP."""
-    if isinstance(error, ConnectTimeoutError):
-        return _fault(Kind.UNREACHABLE, server, "does not accept connections in time")
-    if isinstance(error, RequestTimeoutError):
-        return _fault(Kind.TIMEOUT, server, "did not answer in time")
-    told = describe(error).lower()
-    for words, kind, text in _CAUSES:
-        if words in told:
-            return _fault(kind, server, text)
-    return _fault(Kind.CLOSED, server, "broke off its answer")
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return _fault(Kind.UNREACHABLE, server, "cannot be found: its host name does not resolve")
+        case aiohttp.ClientConnectorCertificateError():
+            return _fault(Kind.UNREACHABLE, server, f"cannot be trusted: {_distrust(error.certificate_error)}")
+        case aiohttp.ClientSSLError():
+            return _fault(Kind.UNREACHABLE, server, _handshake(error.os_error))
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return _fault(Kind.UNREACHABLE, server, "is not reachable through the proxy of the environment")
+        case aiohttp.ClientConnectorError():
+            return _fault(Kind.UNREACHABLE, server, _unconnected(error.os_error))
+        case TimeoutError():
+            return _fault(Kind.UNREACHABLE, server, "does not accept connections in time")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return _fault(Kind.UNREACHABLE, server, "has a `url` that is no http or https address")
+        case aiohttp.ClientResponseError():
+            return _fault(Kind.PROTOCOL, server, "does not answer in HTTP")
+        case aiohttp.ClientPayloadError():
+            return _fault(Kind.CLOSED, server, "broke off its answer")
+        case _:
+            return _fault(Kind.CLOSED, server, "closed the connection without an answer")
 
 
-def describe(error: PyreqwestError) -> str:
-    """The causes in the client's words, for the log. Its first sentence quotes the URL, which may hold a secret."""
-    if not isinstance(error, DetailedPyreqwestError):
-        return error.message
-    causes = [cause["message"] for cause in error.details["causes"] or []]
-    return ": ".join(cause for cause in causes if " for url (" not in cause) or error.message
+def _distrust(error: Exception) -> str:
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
+    if code == _EXPIRED:
+        return "its TLS certificate has expired"
+    if code == _WRONG_HOST:
+        return "its TLS certificate is for another host name"
+    return "no known authority vouches for its TLS certificate"
+
+
+def _handshake(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason in {
+        "WRONG_VERSION_NUMBER",
+        "RECORD_LAYER_FAILURE",
+        "HTTP_REQUEST",
+    }:
+        return "does not speak TLS on this port: is its `url` http, not https?"
+    return "refused the TLS handshake"
+
+
+def _unconnected(error: OSError) -> str:
+    if error.errno == errno.ECONNREFUSED:
+        return "refuses connections: is it running?"
+    if error.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
+        return "is not reachable from here"
+    return "cannot be connected to"
+
+
+def describe(error: Exception) -> str:
+    """What happened in the client's words, for the log; never with a URL, which may hold a secret."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    told = "" if isinstance(cause, aiohttp.ClientResponseError | aiohttp.InvalidURL) else f": {cause}"
+    return f"{type(error).__name__}{told}"
 
 
 def refusal(server: str, status: int, retry_after: str | None = None) -> HttpRefusal:

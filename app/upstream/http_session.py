@@ -7,11 +7,10 @@ the revision agreed on (2025-11-25 and 2026-07-28, "Streamable HTTP"). Redirects
 
 import asyncio
 import logging
+import re
+from typing import TYPE_CHECKING
 
-from pyreqwest.client import Client
-from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.request import StreamRequest
-from pyreqwest.response import Response
+from aiohttp import ClientResponse
 
 from app.config.snapshot import ServerSpec
 from app.protocol import jsonrpc
@@ -19,10 +18,13 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.sse import MESSAGE, Decoder, Event
 from app.upstream.errors import UpstreamError
 from app.upstream.http_answer import agreed_version, as_answer, error_in, loses_session, read_body
-from app.upstream.http_client import HttpClient, streamed
-from app.upstream.http_faults import describe, fault_of, refusal
+from app.upstream.http_client import Endpoint, HttpClient
+from app.upstream.http_faults import FAILURES, describe, fault_of, refusal
 from app.upstream.http_stream import FIRST_DELAY, End, Take, is_stream, listen, pause, pump
 from app.upstream.transport import Outgoing, Receiver
+
+if TYPE_CHECKING:
+    from app.upstream.http_client import Exchange
 
 log = logging.getLogger("app.upstream")
 
@@ -32,6 +34,9 @@ RESUME_ATTEMPTS = 3
 # What the config may not set: these describe our messages and our connections.
 _OURS = frozenset({"accept", "connection", "content-length", "content-type", "transfer-encoding"})
 _MIRRORED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"})
+# RFC 9110, sections 5.1 and 5.5; the client would write anything.
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 # Statuses that say more than a JSON-RPC error beside them.
 _TELLING = frozenset({401, 403, 407, 429, 502, 503, 504})
 
@@ -39,11 +44,11 @@ _TELLING = frozenset({401, 403, 407, 429, 502, 503, 504})
 class HttpSession:
     """`id` is the legacy session's, empty for none; `over` once it has ended (the receiver was told)."""
 
-    def __init__(self, spec: ServerSpec, client: Client, receiver: Receiver, *, legacy: bool) -> None:
+    def __init__(self, spec: ServerSpec, endpoint: Endpoint, receiver: Receiver, *, legacy: bool) -> None:
         self.id = ""
         self.over = False
         self._spec = spec
-        self._client = client
+        self._endpoint = endpoint
         self._receiver = receiver
         self._legacy = legacy
         self._base = {**configured_headers(spec), "accept": "application/json, text/event-stream"}
@@ -59,7 +64,7 @@ class HttpSession:
                     await self._accepted(message, response)
                 else:
                     await self._refused(message, response)
-        except PyreqwestError as error:
+        except FAILURES as error:
             log.debug("server=%s POST failed: %s", self._spec.name, describe(error))
             self._receiver.failed(message.id, fault_of(self._spec.name, error))
         except Exception:
@@ -81,29 +86,29 @@ class HttpSession:
     async def delete(self) -> None:
         """Tell the server that the session is not needed any more; 405 says that it ends them by itself."""
         try:
-            async with streamed(self._client.delete(self._spec.url).headers(self._base)):
+            async with self._endpoint.delete(self._base):
                 self.id = ""
-        except PyreqwestError as error:
+        except FAILURES as error:
             log.debug("server=%s session not deleted: %s", self._spec.name, describe(error))
 
     def fault(self, kind: Kind, what: str) -> Fault:
         return Fault(kind, f"Server '{self._spec.name}' {what}.", server=self._spec.name)
 
-    def _post(self, message: Outgoing) -> StreamRequest:
+    def _post(self, message: Outgoing) -> "Exchange":
         headers = {**self._base, "content-type": "application/json"}
         for name, value in message.headers.items():
             headers[name.lower()] = value
-        return streamed(self._client.post(self._spec.url).headers(headers).body_bytes(message.body))
+        return self._endpoint.post(headers, message.body)
 
-    def _get(self, last_id: bytes) -> StreamRequest:
+    def _get(self, last_id: bytes) -> "Exchange":
         headers = {**self._base, "accept": "text/event-stream"}
         if last_id:
             headers["last-event-id"] = last_id.decode("utf-8", "replace")
-        return streamed(self._client.get(self._spec.url).headers(headers))
+        return self._endpoint.get(headers)
 
-    async def _accepted(self, message: Outgoing, response: Response) -> None:
+    async def _accepted(self, message: Outgoing, response: ClientResponse) -> None:
         if message.method == "initialize" and self._legacy:
-            self.id = response.get_header("mcp-session-id") or ""
+            self.id = response.headers.get("mcp-session-id", "")
             if self.id:
                 self._base["mcp-session-id"] = self.id
         if message.id is None:
@@ -122,7 +127,7 @@ class HttpSession:
                     return
             self._receiver.failed(message.id, fault)
 
-    async def _streamed(self, message: Outgoing, request_id: int, response: Response) -> None:
+    async def _streamed(self, message: Outgoing, request_id: int, response: ClientResponse) -> None:
         decoder = Decoder(MESSAGE_LIMIT)
 
         def take(event: Event) -> bool:
@@ -144,15 +149,15 @@ class HttpSession:
         elif end is End.EXHAUSTED:
             self._receiver.failed(request_id, self.fault(Kind.CLOSED, "ended its answer before it was complete"))
 
-    async def _pumped(self, response: Response, decoder: Decoder, take: Take) -> End:
+    async def _pumped(self, response: ClientResponse, decoder: Decoder, take: Take) -> End:
         try:
             return await pump(response, decoder, take)
-        except PyreqwestError as error:
+        except FAILURES as error:
             log.debug("server=%s stream broke off: %s", self._spec.name, describe(error))
             return End.EXHAUSTED
 
-    async def _refused(self, message: Outgoing, response: Response) -> None:
-        status, retry_after = response.status, response.get_header("retry-after")
+    async def _refused(self, message: Outgoing, response: ClientResponse) -> None:
+        status, retry_after = response.status, response.headers.get("retry-after")
         error = None
         if status >= 400 and status not in _TELLING and not retry_after:
             error = error_in(await read_body(response, ERROR_LIMIT) or b"")
@@ -185,17 +190,16 @@ class HttpSession:
         return self.fault(Kind.PROTOCOL, f"sent a message over {MESSAGE_LIMIT >> 20} MB")
 
 
-async def reach(spec: ServerSpec, http: HttpClient) -> Client:
-    """A client for the server's URL. Raises `UpstreamError` for a URL or a header that no request can carry."""
+async def reach(spec: ServerSpec, http: HttpClient) -> Endpoint:
+    """The way to the server's URL. Raises `UpstreamError` for a URL or a header that no request can carry."""
     try:
-        client = await http.reach(spec.url)
-        client.post(spec.url).headers(configured_headers(spec)).build_streamed()
+        for name, value in spec.headers.items():
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise ValueError(f"header {name!r}")
+        return await http.reach(spec.url)
     except ValueError as error:
         text = f"Server '{spec.name}' has a `url` or a header that cannot be sent."
         raise UpstreamError(Fault(Kind.UNREACHABLE, text, server=spec.name), str(error)) from None
-    except PyreqwestError as error:
-        raise UpstreamError(fault_of(spec.name, error), describe(error)) from None
-    return client
 
 
 def configured_headers(spec: ServerSpec) -> dict[str, str]:

@@ -9,13 +9,16 @@ import logging
 import random
 from collections.abc import Callable
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.request import StreamRequest
-from pyreqwest.response import Response
+from aiohttp import ClientResponse
 
 from app.protocol.sse import Decoder, Event
-from app.upstream.http_faults import describe, seconds_of
+from app.upstream.http_answer import ending
+from app.upstream.http_faults import FAILURES, describe, seconds_of
+
+if TYPE_CHECKING:
+    from app.upstream.http_client import Exchange
 
 log = logging.getLogger("app.upstream")
 
@@ -40,32 +43,31 @@ class End(Enum):
     OVERFLOWED = "overflowed"
 
 
-def is_stream(response: Response) -> bool:
-    return (response.get_header("content-type") or "").lower().startswith("text/event-stream")
+def is_stream(response: ClientResponse) -> bool:
+    return response.headers.get("content-type", "").lower().startswith("text/event-stream")
 
 
-async def pump(response: Response, decoder: Decoder, take: Take) -> End:
-    """Read until the stream ends, or shortly past the event that `take` was waiting for. Raises `PyreqwestError`."""
-    reader = response.body_reader
-    while (chunk := await reader.read_chunk()) is not None:
-        taken = [take(event) for event in decoder.feed(chunk.to_bytes())]
-        if any(taken):
-            await _drain(response, decoder, take)
-            return End.ANSWERED
-        if decoder.overflowed:
-            return End.OVERFLOWED
+async def pump(response: ClientResponse, decoder: Decoder, take: Take) -> End:
+    """Read until the stream ends, or shortly past the event that `take` waits for. Raises what `FAILURES` lists."""
+    with ending(response):
+        while chunk := await response.content.readany():
+            taken = [take(event) for event in decoder.feed(chunk)]
+            if any(taken):
+                await _drain(response, decoder, take)
+                return End.ANSWERED
+            if decoder.overflowed:
+                return End.OVERFLOWED
     return End.EXHAUSTED
 
 
-async def _drain(response: Response, decoder: Decoder, take: Take) -> None:
+async def _drain(response: ClientResponse, decoder: Decoder, take: Take) -> None:
     """Let the stream end by itself, so that its connection can be used again."""
-    reader = response.body_reader
     try:
         async with asyncio.timeout(LINGER):
-            while (chunk := await reader.read_chunk()) is not None:
-                for event in decoder.feed(chunk.to_bytes()):
+            while chunk := await response.content.readany():
+                for event in decoder.feed(chunk):
                     take(event)
-    except (TimeoutError, PyreqwestError):
+    except FAILURES:
         pass  # the answer is here; the connection is dropped instead
 
 
@@ -75,7 +77,7 @@ def pause(retry: int | None, delay: float) -> float:
 
 
 async def listen(
-    get: Callable[[bytes], StreamRequest],
+    get: Callable[[bytes], "Exchange"],
     take: Take,
     server: str,
     jitter: Callable[[], float] = random.random,
@@ -94,10 +96,10 @@ async def listen(
                     if await pump(response, decoder, take) is End.OVERFLOWED:
                         log.warning("server=%s sent an event that is too large on its stream", server)
                 elif response.status in _TRY_AGAIN:
-                    wait = seconds_of(response.get_header("retry-after") or "", 0.0)
+                    wait = seconds_of(response.headers.get("retry-after", ""), 0.0)
                 else:
                     return response.status
-        except PyreqwestError as error:
+        except FAILURES as error:
             log.debug("server=%s stream lost: %s", server, describe(error))
         last_id = decoder.last_id
         delay = FIRST_DELAY if clock() - began >= HEALTHY_AFTER else min(delay * 2, LAST_DELAY)

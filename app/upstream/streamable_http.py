@@ -5,6 +5,7 @@ is nothing but its POSTs, and closing one of them is what cancels a request.
 """
 
 import os
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -13,8 +14,10 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.upstream.http_client import HttpClient
 from app.upstream.http_posts import INITIALIZED, Posts, StartSoon
-from app.upstream.http_session import HttpSession, reach
 from app.upstream.transport import Outgoing, Receiver
+
+if TYPE_CHECKING:
+    from app.upstream.http_session import HttpSession
 
 DELETE_LIMIT = 2.0
 
@@ -42,8 +45,11 @@ class StreamableHttpTransport:
 
     async def open(self, receiver: Receiver) -> None:
         """Connects to nothing yet. Raises `UpstreamError` for a URL or a header that no request can carry."""
-        client = await reach(self._spec, self._client)
-        self._session = HttpSession(self._spec, client, receiver, legacy=self._legacy)
+        await self._client.load()
+        from app.upstream.http_session import HttpSession, reach
+
+        endpoint = await reach(self._spec, self._client)
+        self._session = HttpSession(self._spec, endpoint, receiver, legacy=self._legacy)
         self._receiver = receiver
         await self._posts.open(self._start_soon)
 
@@ -77,7 +83,7 @@ class StreamableHttpTransport:
         if session.over:
             self._posts.stop()
 
-    async def _overhear(self, session: HttpSession) -> None:
+    async def _overhear(self, session: "HttpSession") -> None:
         await session.overhear()
         if session.over:
             self._posts.stop()
