@@ -17,6 +17,7 @@ from pathlib import Path
 from debian import SetupError, can_install, command_for, install
 
 STAMPS = ".locked"
+PLACE = "place"
 # What a setting of the user's own must not change: where packages go.
 PIP_SETTINGS = {
     "PIP_USER": "0",
@@ -74,20 +75,22 @@ def _create(venv: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise SetupError(f"Making {venv} failed:\n{(done.stdout + done.stderr).strip()}")
+    (venv / STAMPS).mkdir()
+    (venv / STAMPS / PLACE).write_text(str(venv))
 
 
 def _site_packages(venv: Path) -> Path | None:
     """Where the environment keeps packages; None if its interpreter does not work, or it was made for another place."""
     code = "import sys, sysconfig; print(sysconfig.get_path('purelib') if sys.version_info >= (3, 11) else '')"
     try:
-        made_for = re.search(r"^command = .* (\S+)$", (venv / "pyvenv.cfg").read_text(), re.MULTILINE)
+        place = venv / STAMPS / PLACE
+        moved = place.exists() and place.read_text() != str(venv)
         done = subprocess.run(
             [venv / "bin/python", "-I", "-c", code], check=False, capture_output=True, text=True, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
     path = Path(done.stdout.strip() or "/nonexistent")
-    moved = made_for is not None and Path(made_for[1]) != venv
     return path if done.returncode == 0 and path.is_dir() and not moved else None
 
 
@@ -143,7 +146,7 @@ def _stamped(venv: Path, packages: Path, lock: Path) -> bool:
 def _stamp(venv: Path, packages: Path, lock: Path) -> None:
     pinned = set(_pins(lock))
     names = [folder.name for folder in _installed(packages) if _name(folder) in pinned]
-    (venv / STAMPS).mkdir(exist_ok=True)
+    (venv / STAMPS).mkdir(exist_ok=True)  # Somebody may have made the environment by hand.
     partial = venv / STAMPS / f"{lock.name}.partial"
     partial.write_text(json.dumps({"lock": _digest(lock), "packages": names}))
     partial.replace(venv / STAMPS / lock.name)
