@@ -7,7 +7,7 @@ import pytest
 
 from tests.interop.house import KEY, House, built
 from tests.support.gateway import Gateway, running_gateway
-from tests.support.wire import Caller, names
+from tests.support.wire import Caller, names, until
 
 # Seconds until ten servers of four runtimes are up on a small machine.
 PATIENCE = 60.0
@@ -32,11 +32,16 @@ def endpoint(gateway: Gateway) -> str:
 
 
 async def until_all_are_listed(caller: Caller, servers: list[str]) -> None:
-    missing = servers
+    listed: list[str] = []
+
+    def missing() -> list[str]:
+        return [server for server in servers if not any(name.startswith(f"{server}__") for name in listed)]
+
+    async def nothing_is_missing() -> bool:
+        listed[:] = names((await caller.ask("tools/list")).result["tools"])
+        return not missing()
+
     try:
-        async with asyncio.timeout(PATIENCE):
-            while missing:
-                listed = names((await caller.ask("tools/list")).result["tools"])
-                missing = [server for server in servers if not any(name.startswith(f"{server}__") for name in listed)]
-    except TimeoutError:
-        raise AssertionError(f"never listed: {missing}") from None
+        await until(nothing_is_missing, "every server is listed", PATIENCE)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; missing: {missing()}") from None

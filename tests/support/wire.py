@@ -7,7 +7,7 @@ connection; `Caller` speaks MCP of one era as one client over it.
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -275,3 +275,13 @@ def to_header(value: str) -> str:
 
 def names(items: Iterable[Json], key: str = "name") -> list[str]:
     return [item[key] for item in items]
+
+
+async def until(happened: Callable[[], Awaitable[bool]], what: str, seconds: float = 10.0) -> None:
+    """Asks again and again until it has happened in another process; says what did not."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not await happened():  # noqa: ASYNC110 - no event of ours tells
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds} s: {what}") from None

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.integration.bad_input.cast import KEY, MODERN_META, MakeCaller, call, refusal, refused, still_works
+from tests.support.gateway import Gateway
 from tests.support.wire import META, Caller, to_header
 
 NAMES = {
@@ -264,3 +265,24 @@ async def test_a_modern_envelope_without_the_header_is_a_mismatch(client: MakeCa
     caller = client("modern")
     headers = [pair for pair in without(caller) if pair[0] in ("Content-Type", "Accept", "Authorization")]
     await refused(caller, call(caller), 400, -32020, headers=headers)
+
+
+async def test_nothing_sent_breaks_a_line_of_the_log_or_leaves_a_key_there(
+    gateway: Gateway, client: MakeCaller
+) -> None:
+    caller = client()
+    for name in NAMES.values():
+        await caller.call(name)
+    agent = [*caller.headers("ping"), ("User-Agent", '"}\x1b[31m{"level":"ERROR"}\xff')]
+    await caller.post(b"{", agent)
+    await caller.post(
+        b"{", [("Content-Type", "application/json"), ("Authorization", "Bearer a-wrong-key-nobody-may-see")]
+    )
+    await still_works(caller)
+    lines = gateway.log().splitlines()
+    for line in lines:
+        assert isinstance(json.loads(line), dict), line
+    text = "\n".join(lines)
+    assert KEY not in text
+    assert "a-wrong-key-nobody-may-see" not in text
+    assert "Traceback" not in text

@@ -1,26 +1,19 @@
 """Calls that do not end as they should: the client hangs up, cancels, or the server dies."""
 
-import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable
 
 from tests.integration.relay.cast import OTHER, WIDE, MakeCaller
-from tests.support.wire import Caller, read_reply
+from tests.support.wire import Caller, read_reply, until
 
 
-async def until(happened: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> None:
-    """Asks again and again, each time through the gateway, until it has happened."""
-    async with asyncio.timeout(seconds):
-        while not await happened():  # noqa: ASYNC110 - the event is in another process
-            await asyncio.sleep(0.01)
+async def journaled(caller: Caller, entry: str, server: str = "delta") -> None:
+    """Waits until the server's own journal has it."""
 
-
-def journal_has(caller: Caller, entry: str, server: str = "delta") -> Callable[[], Awaitable[bool]]:
-    async def asked() -> bool:
+    async def has() -> bool:
         return entry in json.loads((await caller.call(f"{server}__journal")).text)
 
-    return asked
+    await until(has, f"{server}: {entry}")
 
 
 def hold(label: str) -> dict[str, object]:
@@ -30,8 +23,8 @@ def hold(label: str) -> dict[str, object]:
 async def test_a_modern_client_that_hangs_up_cancels_its_call(client: MakeCaller) -> None:
     watcher, label = client(), uuid.uuid4().hex
     async with client(era="modern").open("tools/call", hold(label)):
-        await until(journal_has(watcher, f"started {label}"))
-    await until(journal_has(watcher, f"cancelled {label}"))
+        await journaled(watcher, f"started {label}")
+    await journaled(watcher, f"cancelled {label}")
 
 
 async def test_a_modern_client_that_hangs_up_inside_a_stream_cancels_its_call(client: MakeCaller) -> None:
@@ -40,7 +33,7 @@ async def test_a_modern_client_that_hangs_up_inside_a_stream_cancels_its_call(cl
     async with client(era="modern").open("tools/call", params) as wire:
         assert (await wire.head()).is_stream
         assert (await anext(wire.messages()))["params"]["progressToken"] == label
-    await until(journal_has(watcher, f"cancelled {label}"))
+    await journaled(watcher, f"cancelled {label}")
 
 
 async def test_the_call_of_a_legacy_client_that_hangs_up_keeps_running(client: MakeCaller) -> None:
@@ -48,22 +41,22 @@ async def test_the_call_of_a_legacy_client_that_hangs_up_keeps_running(client: M
     legacy = client()
     await legacy.initialize()
     async with legacy.open("tools/call", hold(kept)):
-        await until(journal_has(watcher, f"started {kept}"))
+        await journaled(watcher, f"started {kept}")
     # A hang-up that does cancel, later than the first, tells that the first one has been seen by everybody.
     async with client(era="modern").open("tools/call", hold(cancelled)):
-        await until(journal_has(watcher, f"started {cancelled}"))
-    await until(journal_has(watcher, f"cancelled {cancelled}"))
+        await journaled(watcher, f"started {cancelled}")
+    await journaled(watcher, f"cancelled {cancelled}")
     await watcher.call("delta__release", {"label": kept})
-    await until(journal_has(watcher, f"finished {kept}"))
+    await journaled(watcher, f"finished {kept}")
 
 
 async def test_a_legacy_client_cancels_with_a_notification(client: MakeCaller) -> None:
     legacy, label = client(), uuid.uuid4().hex
     await legacy.initialize()
     async with legacy.open("tools/call", hold(label), ident="to cancel") as wire:
-        await until(journal_has(legacy, f"started {label}"))
+        await journaled(legacy, f"started {label}")
         await legacy.notify("notifications/cancelled", {"requestId": "to cancel", "reason": "enough"})
-        await until(journal_has(legacy, f"cancelled {label}"))
+        await journaled(legacy, f"cancelled {label}")
         # Nothing answers a cancelled request; its connection is not left hanging either.
         answer = await wire.head()
         body = b"".join([piece async for piece in wire.pieces()])
@@ -75,7 +68,7 @@ async def test_nobody_cancels_somebody_elses_call(client: MakeCaller) -> None:
     for caller in (owner, stranger, sibling):
         await caller.initialize()
     async with owner.open("tools/call", hold(label), ident=77) as wire:
-        await until(journal_has(owner, f"started {label}"))
+        await journaled(owner, f"started {label}")
         for caller in (stranger, sibling):
             await caller.notify("notifications/cancelled", {"requestId": 77})
         stolen = client(OTHER, session=owner.session, version=owner.version)
@@ -91,7 +84,7 @@ async def test_a_server_that_dies_fails_its_calls_with_its_name_and_comes_back(c
     first = (await caller.call("fragile__whoami")).text
     params = {"name": "fragile__hold", "arguments": {"label": "doomed"}}
     async with caller.open("tools/call", params, ident="doomed") as wire:
-        await until(journal_has(bystander, "started doomed", "fragile"))
+        await journaled(bystander, "started doomed", "fragile")
         crashed = await caller.call("fragile__crash")
         doomed = await read_reply(wire, await wire.head(), "doomed")
     for reply in (crashed, doomed):
@@ -105,7 +98,7 @@ async def test_a_server_that_dies_fails_its_calls_with_its_name_and_comes_back(c
         message = (await caller.call("fragile__whoami")).message
         return "result" in message and message["result"]["content"][0]["text"] != first
 
-    await until(is_back, 10.0)
+    await until(is_back, "fragile is back")
 
 
 async def test_a_dead_servers_tools_stay_listed(client: MakeCaller) -> None:
@@ -118,4 +111,4 @@ async def test_a_dead_servers_tools_stay_listed(client: MakeCaller) -> None:
     async def is_back() -> bool:
         return "result" in (await caller.call("fragile__whoami")).message
 
-    await until(is_back, 10.0)
+    await until(is_back, "fragile is back")

@@ -7,10 +7,12 @@ and says which on standard error as `LISTENING port`.
 import socket
 import sys
 
+import anyio
 import uvicorn
 from mcp.server.fastmcp import Context, FastMCP
 
 server = FastMCP("sdk1", instructions="A server of the first SDK generation.")
+journal: list[str] = []
 
 
 @server.tool()
@@ -25,6 +27,29 @@ async def count(steps: int, ctx: Context) -> str:
     for step in range(1, steps + 1):
         await ctx.report_progress(step, steps, f"step {step}")
     return f"counted to {steps}"
+
+
+@server.tool()
+async def hold(label: str) -> str:
+    """Never ends by itself; the journal says how it ended."""
+    journal.append(f"started {label}")
+    try:
+        await anyio.sleep_forever()
+    finally:
+        journal.append(f"cancelled {label}")
+    return label
+
+
+@server.tool()
+def read_journal() -> str:
+    """What happened to the held calls."""
+    return " | ".join(journal)
+
+
+@server.tool()
+def big(size: int, label: str) -> str:
+    """A text of that size which begins with the label."""
+    return label + "." * (size - len(label))
 
 
 @server.prompt()

@@ -6,10 +6,12 @@ Run by `.venv/bin/python`; listens on a free loopback port and says which on sta
 import socket
 import sys
 
+import anyio
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
 server = MCPServer("sdk2", instructions="A server of the second SDK generation.")
+journal: list[str] = []
 
 
 @server.tool()
@@ -30,6 +32,29 @@ async def count(steps: int, ctx: Context) -> str:
 async def era(ctx: Context) -> str:
     """The revision this very request was served in."""
     return str(ctx.request_context.protocol_version)
+
+
+@server.tool()
+async def hold(label: str) -> str:
+    """Never ends by itself; the journal says how it ended."""
+    journal.append(f"started {label}")
+    try:
+        await anyio.sleep_forever()
+    finally:
+        journal.append(f"cancelled {label}")
+    return label
+
+
+@server.tool()
+def read_journal() -> str:
+    """What happened to the held calls."""
+    return " | ".join(journal)
+
+
+@server.tool()
+def big(size: int, label: str) -> str:
+    """A text of that size which begins with the label."""
+    return label + "." * (size - len(label))
 
 
 @server.prompt()
