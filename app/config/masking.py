@@ -5,6 +5,7 @@ and host do, since hosted servers put keys into paths and queries.
 """
 
 import re
+from urllib.parse import parse_qsl
 
 from app.config.addresses import split_url
 from app.config.snapshot import ServerSpec
@@ -21,6 +22,21 @@ def describe(spec: ServerSpec) -> str:
     if spec.remote:
         return masked_url(spec.url)
     return " ".join((spec.command, *masked_args(spec.args)))
+
+
+def secrets_of(spec: ServerSpec) -> frozenset[str]:
+    """The texts of an entry that can be credentials, so that no log line shows one that a server or a library says."""
+    found = set(spec.headers.values())
+    found |= {value.split(" ", 1)[-1] for value in spec.headers.values()}  # a key without its scheme
+    found |= {value for name, value in spec.env.items() if _NAMED.search(name) or _OPAQUE.fullmatch(value)}
+    for arg, shown in zip(spec.args, masked_args(spec.args), strict=True):
+        if MASK in shown:
+            found |= {arg, arg.partition("=")[2]}
+    parts = split_url(spec.url)
+    if parts is not None:
+        found |= {parts.password or "", *(part for part in parts.path.split("/") if _OPAQUE.fullmatch(part))}
+        found |= {value for _, value in parse_qsl(parts.query)}
+    return frozenset(found - {""})
 
 
 def masked_url(url: str) -> str:

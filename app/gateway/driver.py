@@ -84,6 +84,11 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._gone = False
 
+    @property
+    def server(self) -> str:
+        """The server this call is for."""
+        return self._upstream.spec.name
+
     def __repr__(self) -> str:
         return f"<Driver {self._upstream.spec.name} {self._era.value} {'leased' if self._lease else 'waiting'}>"
 

@@ -59,7 +59,7 @@ class Gateway:
             registry = UpstreamRegistry(servers, data_directory=self._data_directory(), adopt_orphans=True)
             upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
-            housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain())]
+            housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain(registry))]
             try:
                 yield self
             finally:
@@ -91,8 +91,13 @@ class Gateway:
             await asyncio.sleep(SWEEP)
             self.sessions.expire()
 
-    async def _drain(self) -> None:
+    async def _drain(self, registry: UpstreamRegistry) -> None:
+        """From the first moment of a stop: end the servers that nobody waits for, then tell those who still wait."""
         await self.drain.wait()
+        busy = {driver.server for driver in self.drivers}
+        for name, upstream in self.current.upstreams.items():
+            if name not in busy:
+                self.tasks.create_task(registry.retire(upstream))
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
             driver.inbox.put(Expired(STOPPING))

@@ -7,9 +7,11 @@ import time
 
 from litestar import Litestar
 
+from app.config.masking import secrets_of
 from app.downstream.cors import with_cors
 from app.downstream.plugin import GatewayPlugin
 from app.gateway.sources import read_config, read_environ, read_keys, read_settings, to_line
+from app.serve import logs
 from app.serve.handover import Handover
 
 log = logging.getLogger("app.serve")
@@ -20,6 +22,8 @@ def create_app() -> object:
     environ = read_environ(os.environ)
     settings, _ = read_settings(environ, terminal=os.isatty(2))
     snapshot = read_config(settings, environ)
+    logs.hide(secret for spec in snapshot.servers for secret in secrets_of(spec))
+    logs.hide(entry.partition(":")[0].strip() for entry in settings.api_keys.split(","))
     keyring, notices = read_keys(settings, now=time.time())
     for notice in (*snapshot.notices, *notices):
         log.warning(to_line(notice))

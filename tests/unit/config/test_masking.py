@@ -1,6 +1,6 @@
 """What logs show of a server."""
 
-from app.config.masking import describe, masked_args, masked_url
+from app.config.masking import describe, masked_args, masked_url, secrets_of
 from app.config.snapshot import ServerSpec
 
 
@@ -32,3 +32,19 @@ def test_a_server_is_one_line_without_environment_and_headers() -> None:
     remote = ServerSpec("a", "a", "auto", "a", url="https://x.example/mcp", headers={"Authorization": "s3cret"})
     assert describe(stdio) == "uvx x --password ***"
     assert describe(remote) == "https://x.example/***"
+
+
+def test_what_can_be_a_credential_is_known_to_whoever_hides_it() -> None:
+    spec = ServerSpec(
+        name="a", label="a", kind="http", prefix="a",
+        url="https://user:hunter22@host.example/v1/sk-0123456789abcdef01/mcp?key=qwertyuiop&x=",
+        headers={"Authorization": "Bearer upstream-secret"},
+        env={"API_TOKEN": "token-in-env", "HOME_TOWN": "Springfield"},
+        args=("--api-key", "flagged-secret", "--token=inline-secret", "plain"),
+    )  # fmt: skip
+    found = secrets_of(spec)
+    assert {
+        "hunter22", "sk-0123456789abcdef01", "qwertyuiop", "upstream-secret", "token-in-env", "flagged-secret",
+        "inline-secret",
+    } <= found  # fmt: skip
+    assert found.isdisjoint({"Springfield", "plain", "", "v1", "mcp"})
