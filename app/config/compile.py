@@ -38,7 +38,7 @@ def compile_config(document: Document, env: Mapping[str, str]) -> Snapshot:
             servers.append(entry)
         else:
             disabled.append(entry)
-    return Snapshot(tuple(servers), tuple(disabled), tuple(notices))
+    return Snapshot(tuple(servers), tuple(disabled), tuple(notices), tuple(taken))
 
 
 def _clash(document: Document, member: Member, path: str, first: Member, name: str) -> Notice:

@@ -69,6 +69,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     servers: tuple[ServerSpec, ...]
     disabled: tuple[DisabledServer, ...] = ()
     notices: tuple[Notice, ...] = ()
+    order: tuple[str, ...] = ()
+    """The names of both, as the file has them."""
 
 
 METHOD_TIMEOUT = 60.0

@@ -26,7 +26,7 @@ class CallLog:
         """`began`: `time.perf_counter()` at the first byte; `name`: tool, prompt or URI as the client gave it."""
         fields = {
             "client": client,
-            "method": method,
+            "method": method[:MAX_NAME],
             "tool": name[:MAX_NAME],
             "server": server,
             "era": era,

@@ -4,6 +4,7 @@ A raw ASGI handler: guards ran before it, and nothing stands between it and the 
 session and its place, and lets `answers` or `gateway.relaying` do the rest (INTERFACE, "Endpoints").
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import cast
@@ -18,6 +19,7 @@ from app.downstream.call_log import CallLog
 from app.downstream.faults import NOT_FOUND, plain, to_answer
 from app.downstream.guards import principal_of
 from app.downstream.response import RelayResponse, send_empty, send_json
+from app.gateway.driver import INTERNAL
 from app.gateway.gateway import Gateway
 from app.gateway.relaying import Relayed, relay
 from app.gateway.sessions import Session
@@ -28,6 +30,8 @@ from app.protocol.methods import Answer
 from app.protocol.versions import LEGACY_VERSIONS, Era
 from app.relay.events import Result
 from app.relay.view import View
+
+log = logging.getLogger("app.downstream")
 
 SESSION = b"mcp-session-id"
 ALLOW = (b"allow", b"POST, DELETE, OPTIONS")
@@ -81,26 +85,33 @@ class Endpoint:
             found: Inbound | Rejection = Rejection(_too_large(self._max_body))
         else:
             found = classify(_headers(scope), body)
+        method = name = server = ""
         if isinstance(found, Rejection):
-            method = name = server = ""
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(found.id))
-            await response.reply(found.fault)
         else:
             message = found.message
             method, name = message.method, text_of(message.params.get("name") or message.params.get("uri")) or ""
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(message.id))
             response.expects(method, found.meta.token, found.accept)
-            server = await self._serve(Visit(principal, only, found, None, response, send))
-        self._log.write(
-            response.request_id,
-            began,
-            client=principal.client_id,
-            method=method,
-            name=name,
-            server=server,
-            era=found.era.value,
-            outcome=response.outcome or "disconnected",
-        )
+        try:
+            if isinstance(found, Rejection):
+                await response.reply(found.fault)
+            else:
+                server = await self._serve(Visit(principal, only, found, None, response, send))
+        except Exception:
+            log.exception("request %s failed", response.request_id)
+            await response.reply(INTERNAL)
+        finally:
+            self._log.write(
+                response.request_id,
+                began,
+                client=principal.client_id,
+                method=method,
+                name=name,
+                server=server,
+                era=found.era.value,
+                outcome=response.outcome or "disconnected",
+            )
 
     async def _serve(self, visit: Visit) -> str:
         """Answer one message. Returns the server it went to, if any."""

@@ -47,6 +47,8 @@ def to_object(fault: Fault, request_id: str) -> bytes:
     data: dict[str, object] = dict(fault.data or {})
     if fault.server is not None:
         data |= {"server": fault.server, "fault": fault.kind.value, "retryAfter": fault.retry_after}
+    elif fault.retry_after is not None:
+        data |= {"fault": fault.kind.value, "retryAfter": fault.retry_after}
     if fault.kind is Kind.INTERNAL:
         data["requestId"] = request_id
     members: dict[str, object] = {"code": fault.row.code, "message": fault.message}

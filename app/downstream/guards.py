@@ -33,14 +33,15 @@ class Guards:
     async def requires_own_site(self, connection: Connection, _: BaseRouteHandler) -> None:
         """403 for a page of another site, and for a Host name that is not ours (DNS rebinding).
 
-        404 for a path with an empty segment: Litestar would serve `//mcp` as `/mcp`, and there is one spelling.
+        404 for an empty segment, or an encoded `/`: Litestar would serve `//mcp` as `/mcp`, and there is one spelling.
         """
         for name, value in connection.scope["headers"]:
             if name == b"origin" and not self.allows_origin(value.decode("latin-1")):
                 raise Refused(FOREIGN_ORIGIN)
             if name == b"host" and self._allows_host and not self._allows_host(value.decode("latin-1")):
                 raise Refused(FOREIGN_HOST)
-        if "//" in connection.scope["raw_path"].decode("latin-1"):
+        path = connection.scope["raw_path"]
+        if b"//" in path or b"%2f" in path.lower():
             raise NotFoundException
 
     async def requires_principal(self, connection: Connection, _: BaseRouteHandler) -> None:

@@ -12,7 +12,7 @@ from app.config.keys import Principal
 from app.downstream.authenticators import Authenticator
 from app.downstream.refusals import Refused
 from app.gateway.gateway import Gateway
-from app.gateway.status import ready, server_details
+from app.gateway.status import degraded, ready, server_details
 from app.protocol.faults import Fault, Kind
 
 Incoming = Request[Any, Any, Any]
@@ -37,8 +37,7 @@ class Health:
     def overview(self, principal: Principal | None) -> dict[str, Any]:
         """The body of `/health`."""
         details = server_details(self._gateway().current, principal)
-        degraded = any(found["state"] != "ready" for found in server_details(self._gateway().current, None).values())
-        body: dict[str, Any] = {"status": "degraded" if degraded else "healthy", "service": SERVICE}
+        body: dict[str, Any] = {"status": "degraded" if degraded(details) else "healthy", "service": SERVICE}
         if self._auth_disabled:
             body["auth"] = "disabled"
         if principal is not None:

@@ -89,6 +89,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         gateway.drivers.discard(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)
+            gateway.sessions.rested(call.session)
 
 
 def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:

@@ -96,6 +96,13 @@ class SessionTable:
         owned.move_to_end(session_id)
         return session
 
+    def rested(self, session: Session) -> None:
+        """A call in it is over: it is idle from now on, however long that took."""
+        owned = self._sessions.get(session.client_id)
+        if owned is not None and session.id in owned:
+            session.last_used = self._clock()
+            owned.move_to_end(session.id)
+
     def implicit(self, client_id: str, version: str) -> Session:
         """What stands for a session where a client sends no id: one per principal, never expiring, without a name."""
         session = self._implicit.get(client_id)

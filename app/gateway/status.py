@@ -33,7 +33,13 @@ def server_details(generation: Generation, principal: Principal | None) -> dict[
     for server in generation.snapshot.disabled:
         if not server.by_user and grant.on(server.name).sees:
             details[server.name] = {"state": "disabled", "tools": 0, "fault": server.reason}
-    return details
+    position = {name: at for at, name in enumerate(generation.snapshot.order)}
+    return dict(sorted(details.items(), key=lambda pair: position.get(pair[0], 0)))
+
+
+def degraded(details: dict[str, dict[str, Any]]) -> bool:
+    """Whether a server of `server_details` is down. One that is coming up for the first time is not."""
+    return any(found["state"] != "ready" and "fault" in found for found in details.values())
 
 
 def ready(gateway: Gateway) -> str:

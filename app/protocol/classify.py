@@ -167,7 +167,7 @@ def is_json(content_type: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def read_accept(value: bytes) -> Accept:
-    """What an `Accept` header allows. Missing or `*/*` is answered in JSON, and may become a stream."""
+    """What an `Accept` header allows. A stream only where it is named, or nothing else is left: `*/*` means JSON."""
     if not value.strip():
         return Accept(json=True, stream=False)
     weights: dict[bytes, bool] = {}
@@ -179,8 +179,9 @@ def read_accept(value: bytes) -> Accept:
         group = kind.split(b"/")[0] + b"/*"
         return next((weights[name] for name in (kind, group, b"*/*") if name in weights), False)
 
-    explicit = takes(b"text/event-stream") and weights.get(b"text/event-stream", False)
-    return Accept(json=takes(b"application/json"), stream=explicit)
+    json = takes(b"application/json")
+    named = b"text/event-stream" in weights
+    return Accept(json=json, stream=(named or not json) and takes(b"text/event-stream"))
 
 
 def _is_zero(parameter: bytes) -> bool:

@@ -33,6 +33,11 @@ def test_a_fault_of_a_server_says_which_what_and_when_to_try_again() -> None:
     }  # fmt: skip
 
 
+def test_a_fault_of_no_server_says_when_to_try_again() -> None:
+    data = json.loads(to_object(Fault(Kind.CLOSED, "The gateway is stopping.", retry_after=2.0), "r-1"))["data"]
+    assert data == {"fault": "closed", "retryAfter": 2.0}
+
+
 def test_a_bug_of_ours_names_the_request_in_the_log() -> None:
     assert json.loads(to_object(Fault(Kind.INTERNAL, "x"), "r-9"))["data"] == {"requestId": "r-9"}
 

@@ -11,7 +11,7 @@ from app.config.keys import Keyring
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec, Snapshot
 from app.gateway.generation import Generation
 from app.gateway.relaying import Relayed, limits, pool_key, relay
-from app.gateway.sessions import Session
+from app.gateway.sessions import Session, SessionTable
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import Message
 from app.protocol.versions import Era
@@ -75,6 +75,7 @@ class House:
     tasks: asyncio.TaskGroup
     current: Generation
     drivers: set[object] = field(default_factory=set)
+    sessions: SessionTable = field(default_factory=lambda: SessionTable(lambda: 0.0))
 
 
 class Play:

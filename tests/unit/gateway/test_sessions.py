@@ -64,6 +64,19 @@ def test_use_keeps_a_session(table: SessionTable, clock: Clock) -> None:
         assert table.find("ann", session.id) is session
 
 
+def test_the_time_of_a_long_call_is_not_idle_time(table: SessionTable, clock: Clock) -> None:
+    session, inbox = table.open("ann", "2025-11-25"), Inbox()
+    younger = table.open("ann", "2025-11-25")
+    session.started(b"1", inbox)
+    clock.now = IDLE_SECONDS * 2
+    session.ended(b"1", inbox)
+    table.rested(session)
+    table.expire()
+    assert table.find("ann", session.id) is session
+    assert table.find("ann", younger.id) is None
+    table.rested(table.implicit("ann", "2025-03-26"))
+
+
 def test_sweeping_forgets_what_is_idle_and_nothing_else(table: SessionTable, clock: Clock) -> None:
     table.open("ann", "2025-11-25")
     clock.now = IDLE_SECONDS + 1

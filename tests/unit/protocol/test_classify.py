@@ -158,6 +158,9 @@ def test_a_compressed_body_is_never_inflated() -> None:
         (b"application/json;q=0.000, text/event-stream", Accept(json=False, stream=True)),
         (b"text/html", Accept(json=False, stream=False)),
         (b"application/json;q=0", Accept(json=False, stream=False)),
+        (b"text/*", Accept(json=False, stream=True)),
+        (b"application/json;q=0, */*", Accept(json=False, stream=True)),
+        (b"*/*, text/event-stream;q=0", Accept(json=True, stream=False)),
     ],
 )
 def test_accept_says_which_forms_of_answer_there_are(accept: bytes, expected: Accept) -> None:
