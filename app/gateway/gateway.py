@@ -15,7 +15,7 @@ import anyio
 from app.config.keys import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
-from app.gateway.drain import DRAIN
+from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
 from app.gateway.generation import Generation
 from app.gateway.sessions import SessionTable
@@ -38,13 +38,25 @@ STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call 
 
 
 class Gateway:
-    """`current` is what new requests enter; swapping it is one assignment."""
+    """`current` is what new requests enter; swapping it is one assignment.
 
-    def __init__(self, settings: Settings, snapshot: Snapshot, keyring: Keyring) -> None:
+    `drain` tells of the stop. `adopt_orphans` makes the process their subreaper: only where it has no other children.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        keyring: Keyring,
+        *,
+        drain: Drain = DRAIN,
+        adopt_orphans: bool = True,
+    ) -> None:
         self.settings = settings
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
-        self.drain = DRAIN
+        self.drain = drain
+        self._adopt_orphans = adopt_orphans
         self._snapshot = snapshot
         self._keyring = keyring
 
@@ -56,7 +68,9 @@ class Gateway:
         """Start every server at once and serve meanwhile; on leaving, end them all."""
         async with asyncio.TaskGroup() as tasks, anyio.create_task_group() as servers:
             self.tasks = tasks
-            registry = UpstreamRegistry(servers, data_directory=self._data_directory(), adopt_orphans=True)
+            registry = UpstreamRegistry(
+                servers, data_directory=self._data_directory(), adopt_orphans=self._adopt_orphans
+            )
             upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
             housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain(registry))]

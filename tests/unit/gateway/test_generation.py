@@ -1,0 +1,90 @@
+"""What callers see of the servers, kept until a catalog changes."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from app.config.keys import Keyring
+from app.config.snapshot import ServerSpec, Snapshot, ToolFilter
+from app.gateway import generation as module
+from app.gateway.generation import Generation
+from app.protocol.versions import Era
+from app.relay.catalog import Item, ServerCatalog
+from app.relay.directory import Listing
+from app.relay.policy import Grant
+from app.relay.view import View
+
+EVERYTHING = Grant(["*"])
+
+
+@dataclass
+class Listed:
+    """A server as the generation sees it."""
+
+    catalog: ServerCatalog | None = None
+    version: int = 0
+
+    def lists(self, *tools: str) -> None:
+        items = tuple(Item(name, {"name": msgspec.Raw(msgspec.json.encode(name))}) for name in tools)
+        self.catalog, self.version = ServerCatalog(tools=items), self.version + 1
+
+
+def spec(name: str, **more: object) -> ServerSpec:
+    return ServerSpec(**{"name": name, "label": name, "kind": "stdio", "prefix": name, **more})
+
+
+@pytest.fixture
+def servers() -> dict[str, Listed]:
+    found = {"a": Listed(), "b": Listed()}
+    found["a"].lists("x", "secret")
+    return found
+
+
+@pytest.fixture
+def generation(servers: dict[str, Listed]) -> Generation:
+    specs = (spec("a", tools=ToolFilter(deny=("secret",))), spec("b", prefix="other"))
+    return Generation(Snapshot(specs), Keyring(), servers)
+
+
+def tools(view: View) -> list[str]:
+    return [tool["name"] for tool in msgspec.json.decode(view.list_result(Listing.TOOLS, Era.LEGACY))["tools"]]
+
+
+def test_a_view_is_of_all_servers_in_config_order_without_what_the_config_denies(
+    generation: Generation, servers: dict[str, Listed]
+) -> None:
+    servers["b"].lists("y")
+    assert tools(generation.view(EVERYTHING)) == ["a__x", "other__y"]
+    assert tools(generation.view(Grant(["b"]))) == ["other__y"]
+
+
+def test_one_server_alone_has_its_names_unprefixed_and_still_its_rule(
+    generation: Generation, servers: dict[str, Listed]
+) -> None:
+    servers["b"].lists("y")
+    assert tools(generation.view(EVERYTHING, "a")) == ["x"]
+    assert tools(generation.view(EVERYTHING, "b")) == ["y"]
+
+
+def test_a_view_is_kept_until_a_catalog_changes(generation: Generation, servers: dict[str, Listed]) -> None:
+    before = generation.view(EVERYTHING)
+    assert generation.view(Grant(["*"])) is before
+    assert generation.view(EVERYTHING, "a") is not before
+    servers["b"].lists("y")
+    after = generation.view(EVERYTHING)
+    assert after is not before
+    assert generation.view(EVERYTHING) is after
+
+
+def test_no_more_views_are_kept_than_there_is_room_for(generation: Generation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VIEWS", 8)
+    first = generation.view(EVERYTHING)
+    for number in range(8):
+        generation.view(Grant([f"a:{number}"]))
+    assert generation.view(EVERYTHING) is not first
+    assert tools(generation.view(EVERYTHING)) == tools(first)
+
+
+def test_it_says_what_it_is(generation: Generation) -> None:
+    assert repr(generation) == "<Generation 2 servers>"
