@@ -6,9 +6,9 @@ For unit tests of what stands on a gateway; whole programs are tested through `t
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from app.config.compile import read_snapshot
 from app.config.keys import Keyring
@@ -19,6 +19,7 @@ from app.gateway.gateway import Gateway
 from app.upstream.upstream import State, Upstream
 
 PATIENCE = 10.0
+Thing = TypeVar("Thing")
 
 
 def snapshot_of(servers: dict[str, Any]) -> Snapshot:
@@ -53,3 +54,25 @@ async def eventually(upstream: Upstream, happened: Callable[[], bool]) -> None:
                 await changed.wait()
     finally:
         remove()
+
+
+@asynccontextmanager
+async def owned(thing: AbstractAsyncContextManager[Thing]) -> AsyncIterator[Thing]:
+    """`thing`, entered and left by one task of its own, as fixtures need it: theirs begin and end in two."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[Thing] = loop.create_future()
+    leave = asyncio.Event()
+
+    async def own() -> None:
+        async with thing as found:
+            ready.set_result(found)
+            await leave.wait()
+
+    async with asyncio.TaskGroup() as owner:
+        owner.create_task(own())
+        async with asyncio.timeout(PATIENCE):
+            found = await ready
+        try:
+            yield found
+        finally:
+            leave.set()

@@ -43,7 +43,7 @@ def test_a_key_is_known_however_the_scheme_is_written(value: bytes) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        [], bearer(b"Bearer"), bearer(b"Bearer "), bearer(KEY), bearer(b"Basic " + KEY), 
+        [], bearer(b"Bearer"), bearer(b"Bearer "), bearer(KEY), bearer(b"Basic " + KEY),
         bearer(b"Bearer " + KEY + b"x"),
         bearer(b"Bearer sha256:" + hashlib.sha256(KEY).hexdigest().encode()), bearer(b"Bearer " + KEY) * 2,
         bearer(b"Bearer " + KEY + b" " + KEY), [(b"x-api-key", KEY)], [(b"cookie", KEY)],

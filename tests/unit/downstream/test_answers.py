@@ -1,0 +1,79 @@
+"""What the gateway answers itself."""
+
+import msgspec
+import pytest
+
+from app.downstream import answers
+from app.protocol.classify import Accept, Inbound
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import Message
+from app.protocol.meta import NOTHING
+from app.protocol.methods import METHODS
+from app.protocol.versions import SUPPORTED_VERSIONS, Era
+from app.relay.catalog import Item, ServerCatalog
+from app.relay.directory import Directory, Source
+from app.relay.policy import Grant
+from app.relay.view import View
+
+TOOL = Item("x", {"name": msgspec.Raw(b'"x"')})
+CATALOG = ServerCatalog(tools=(TOOL,), capabilities={"tools": msgspec.Raw(b"{}")}, instructions="Use x.")
+VIEW = View(Directory([Source("a", "a", None, CATALOG)]), Grant(["*"]))
+EMPTY = View(Directory([]), Grant(["*"]))
+
+
+def inbound(method: str, era: Era = Era.LEGACY, **params: object) -> Inbound:
+    sent = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in params.items()}
+    accept = Accept(json=True, stream=False)
+    return Inbound(era, "", "", Message(method, msgspec.Raw(b"1"), sent), NOTHING, METHODS[method], accept)
+
+
+def test_the_handshake_tells_revision_capabilities_and_the_servers_instructions() -> None:
+    found = msgspec.json.decode(answers.initialize(VIEW, "2025-06-18"))
+    assert found["protocolVersion"] == "2025-06-18"
+    assert found["capabilities"] == {"tools": {}}
+    assert found["serverInfo"]["name"] == "mcp-proxy"
+    assert found["instructions"] == "# a\nUse x."
+
+
+def test_without_instructions_there_is_no_member_for_them() -> None:
+    for raw in (answers.initialize(EMPTY, "2025-06-18"), answers.discover(EMPTY)):
+        assert "instructions" not in msgspec.json.decode(raw)
+
+
+def test_discover_tells_what_its_revision_requires() -> None:
+    found = msgspec.json.decode(answers.discover(VIEW))
+    assert found["supportedVersions"] == list(SUPPORTED_VERSIONS)
+    assert (found["resultType"], found["ttlMs"], found["cacheScope"]) == ("complete", 0, "private")
+    assert found["_meta"][answers.SERVER_INFO]["name"] == "mcp-proxy"
+    assert found["capabilities"] == {"tools": {}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [("2024-11-05", "2024-11-05"), ("2025-11-25", "2025-11-25"), ("2026-07-28", "2025-11-25"), ("1", "2025-11-25")],
+)
+def test_a_client_gets_its_own_legacy_revision_and_else_the_latest(asked: str, given: str) -> None:
+    assert answers.requested_version(inbound("initialize", protocolVersion=asked)) == given
+
+
+@pytest.mark.parametrize("params", [{}, {"protocolVersion": 1}])
+def test_a_handshake_without_a_revision_is_told_so(params: dict[str, object]) -> None:
+    found = answers.requested_version(inbound("initialize", **params))
+    assert isinstance(found, Fault)
+    assert found.kind is Kind.INVALID_PARAMS
+
+
+def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
+    method = METHODS["tools/list"]
+    assert b'"a__x"' in answers.listing(VIEW, inbound("tools/list"), method)
+    found = answers.listing(VIEW, inbound("tools/list", cursor=""), method)
+    assert isinstance(found, Fault)
+    assert found.kind is Kind.INVALID_PARAMS
+
+
+def test_a_list_nobody_offers_is_empty_for_a_legacy_client_and_unknown_to_a_modern_one() -> None:
+    method = METHODS["prompts/list"]
+    assert answers.listing(VIEW, inbound("prompts/list"), method) == b'{"prompts":[]}'
+    found = answers.listing(VIEW, inbound("prompts/list", Era.MODERN), method)
+    assert isinstance(found, Fault)
+    assert found.kind is Kind.METHOD_NOT_FOUND

@@ -1,0 +1,84 @@
+"""What a request must fulfil before anything of it is read."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from litestar.exceptions import NotFoundException
+
+from app.config.settings import Settings
+from app.downstream.authenticators import Authenticator
+from app.downstream.guards import Guards, principal_of
+from app.downstream.refusals import Refused
+from app.protocol.faults import Kind
+from tests.unit.downstream.conftest import ANN, KEYRING, key_of
+from tests.unit.downstream.wire import scope
+
+
+def guards(**settings: Any) -> Guards:
+    chosen = Settings(**settings)
+    return Guards(chosen, Authenticator(chosen, lambda: KEYRING, lambda _: "direct"))
+
+
+def connection(*headers: tuple[bytes, bytes], method: str = "POST", path: bytes = b"/mcp") -> Any:
+    return SimpleNamespace(scope=scope(method, list(headers), raw_path=path))
+
+
+async def refusal(guard: Any, found: Any) -> Kind | None:
+    try:
+        await guard(found, None)
+    except Refused as refused:
+        return refused.fault.kind
+    return None
+
+
+@pytest.mark.parametrize(
+    ("origin", "kind"),
+    [
+        (b"https://evil.example", Kind.FORBIDDEN_ORIGIN),
+        (b"null", Kind.FORBIDDEN_ORIGIN),
+        (b"", Kind.FORBIDDEN_ORIGIN),
+        (b"http://localhost:3000", None),
+        (b"https://page.example", None),
+    ],
+)
+async def test_a_page_of_another_site_may_not_call(origin: bytes, kind: Kind | None) -> None:
+    guard = guards(allowed_origins=("https://page.example", "http://localhost:3000")).requires_own_site
+    assert await refusal(guard, connection((b"origin", origin))) is kind
+
+
+async def test_of_two_origins_both_must_be_allowed() -> None:
+    both = connection((b"origin", b"http://localhost"), (b"origin", b"https://evil.example"))
+    assert await refusal(guards().requires_own_site, both) is Kind.FORBIDDEN_ORIGIN
+
+
+async def test_a_request_of_no_page_has_no_origin_and_passes() -> None:
+    assert await refusal(guards().requires_own_site, connection()) is None
+
+
+async def test_host_names_are_checked_where_they_are_named_or_keys_are_off() -> None:
+    foreign = connection((b"host", b"rebound.example"))
+    assert await refusal(guards().requires_own_site, foreign) is None
+    assert await refusal(guards(allowed_hosts=("mcp.example",)).requires_own_site, foreign) is Kind.FORBIDDEN_HOST
+    assert await refusal(guards(disable_auth="loopback").requires_own_site, foreign) is Kind.FORBIDDEN_HOST
+    ours = connection((b"host", b"mcp.example:8080"))
+    assert await refusal(guards(allowed_hosts=("mcp.example",)).requires_own_site, ours) is None
+
+
+@pytest.mark.parametrize("path", [b"//mcp", b"/mcp//", b"/servers//mcp", b"/%2fmcp", b"/%2Fmcp", b"/mcp%2F"])
+async def test_a_path_has_one_spelling(path: bytes) -> None:
+    with pytest.raises(NotFoundException):
+        await guards().requires_own_site(connection(path=path), None)
+
+
+async def test_a_key_makes_its_principal_known_to_what_follows() -> None:
+    found = connection(key_of(ANN))
+    assert await refusal(guards().requires_principal, found) is None
+    assert principal_of(found.scope) is ANN
+
+
+async def test_without_a_known_key_there_is_no_way_on_but_for_a_preflight() -> None:
+    assert await refusal(guards().requires_principal, connection()) is Kind.UNAUTHENTICATED
+    wrong = connection((b"authorization", b"Bearer wrong"))
+    assert await refusal(guards().requires_principal, wrong) is Kind.UNAUTHENTICATED
+    assert await refusal(guards().requires_principal, connection(method="OPTIONS")) is None
