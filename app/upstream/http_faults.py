@@ -98,7 +98,7 @@ def refusal(server: str, status: int, retry_after: str | None = None) -> HttpRef
         case _:
             kind, text = Kind.PROTOCOL, f"answered HTTP {status}: is its `url` an MCP endpoint?"
     wait = seconds_of(retry_after, time.time()) if retry_after else None
-    return HttpRefusal(kind, f"Server '{server}' {text}.", server=server, retry_after=wait, status=status)
+    return HttpRefusal(kind, _sentence(server, text), server=server, retry_after=wait, status=status)
 
 
 def seconds_of(retry_after: str, now: float) -> float | None:
@@ -115,4 +115,8 @@ def seconds_of(retry_after: str, now: float) -> float | None:
 
 
 def _fault(kind: Kind, server: str, text: str) -> Fault:
-    return Fault(kind, f"Server '{server}' {text}.", server=server)
+    return Fault(kind, _sentence(server, text), server=server)
+
+
+def _sentence(server: str, text: str) -> str:
+    return f"Server '{server}' {text}{'' if text.endswith('?') else '.'}"

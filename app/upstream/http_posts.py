@@ -44,13 +44,13 @@ class Posts:
 
     def send(self, message: Outgoing) -> bool:
         """Start on a message; False once stopped."""
-        task = self.spawn(self._post(message))
+        if message.method == INITIALIZED:
+            self._gate = asyncio.Event()
+        task = self.spawn(self._post(message, self._gate))
         if task is None:
             return False
         if message.id is not None:
             self._awaited[message.id] = task
-        elif message.method == INITIALIZED:
-            self._gate = asyncio.Event()
         return True
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -90,8 +90,7 @@ class Posts:
             self._group = None
             self._ended.set()
 
-    async def _post(self, message: Outgoing) -> None:
-        gate = self._gate
+    async def _post(self, message: Outgoing, gate: asyncio.Event | None) -> None:
         try:
             if gate and message.method != INITIALIZED:
                 with anyio.move_on_after(GATE_LIMIT):

@@ -62,6 +62,8 @@ async def pump(response: ClientResponse, decoder: Decoder, take: Take) -> End:
 
 async def _drain(response: ClientResponse, decoder: Decoder, take: Take) -> None:
     """Let the stream end by itself, so that its connection can be used again."""
+    if response.content.at_eof():
+        return
     try:
         async with asyncio.timeout(LINGER):
             while chunk := await response.content.readany():
