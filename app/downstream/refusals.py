@@ -34,7 +34,8 @@ def _refused(_: Incoming, error: Refused) -> Response[bytes]:
 def _of_litestar(_: Incoming, error: HTTPException) -> Response[bytes]:
     if error.status_code == 404:
         return _json(404, NOT_FOUND)
-    allow = (error.headers or {}).get("allow")
+    # Litestar's order is a set's, another one at each start.
+    allow = ", ".join(sorted(((error.headers or {}).get("allow") or "").split(", ")))
     name = _NAMES.get(error.status_code, "error")
     body = plain(name, f"Allowed here: {allow}" if allow else "The request cannot be served.")
     return _json(error.status_code, body, {"allow": allow} if allow else None)

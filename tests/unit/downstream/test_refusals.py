@@ -35,7 +35,7 @@ def test_whatever_is_not_there_is_one_404() -> None:
 
 
 def test_a_wrong_method_is_told_the_right_ones() -> None:
-    status, body, headers = answered(MethodNotAllowedException(headers={"allow": "GET, OPTIONS"}))
+    status, body, headers = answered(MethodNotAllowedException(headers={"allow": "OPTIONS, GET"}))
     assert (status, headers["allow"]) == (405, "GET, OPTIONS")
     assert body == {"error": "method_not_allowed", "error_description": "Allowed here: GET, OPTIONS"}
 
