@@ -25,6 +25,7 @@ SERVERS_FIRST = 3.0
 LAST_WORD = 150.0
 ASK_TIMEOUT = 5.0
 UNSETTLED = frozenset({"", "starting"})
+UNKNOWN = "the log says which are up, and so does /health with a key"
 IN_WORDS = {"backoff": "not up yet, trying again"}
 # Printed whole, each with the place it belongs to; of the others one line says how to get them.
 PLACES = {
@@ -48,6 +49,8 @@ class Greeting:
     """The control socket."""
     key: str = field(default=NO_KEY, repr=False)
     """What goes into the configs: the key where it may be shown."""
+    listener: tuple[str, int] = ("127.0.0.1", 8080)
+    """Where clients of this machine connect."""
     about_key: str = ""
     """A sentence or two on where the key is, or how to get one."""
 
@@ -77,6 +80,10 @@ def announce(words: Greeting, launcher: int) -> None:
     began = time.monotonic()
     while not is_up(words.control):
         if not _lives(launcher):
+            return
+        if not words.control.exists() and _answers(words.listener):
+            # The data directory cannot be written to: the log has said so.
+            print(f"\nMCP endpoint: {words.url}\nServers: {UNKNOWN}\n{closing(words)}", flush=True)
             return
         time.sleep(POLL)
     print(f"\nMCP endpoint: {words.url}\nServers:", flush=True)
@@ -124,6 +131,18 @@ def ask_details(control: Path) -> Details | None:
             details = cast(dict[str, object], answer).get("details")
             return cast(Details, details) if isinstance(details, dict) else {}
     return None
+
+
+def _answers(listener: tuple[str, int]) -> bool:
+    """Whether whatever listens there speaks HTTP by now."""
+    connection = HTTPConnection(*listener, timeout=ASK_TIMEOUT)
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _get(control: Path, path: str) -> bytes | None:

@@ -1,6 +1,7 @@
 """The control socket of a gateway whose servers change state: `/health` answers what argv[2] lists, one after another.
 
-argv[1] is the socket's path. Says `LISTENING 0` on standard error; the last state stays.
+argv[1] is the socket's path, empty for a free port of this machine. Says `LISTENING port` on standard error; the last
+state stays.
 """
 
 import json
@@ -37,6 +38,8 @@ class ControlServer(HTTPServer):
         self.server_name, self.server_port = "local", 0
 
 
-with ControlServer(sys.argv[1], Control) as server:  # pyright: ignore[reportArgumentType] - a path is the address
-    print("LISTENING 0", file=sys.stderr, flush=True)
+path = sys.argv[1]
+kind, address = (ControlServer, path) if path else (HTTPServer, ("127.0.0.1", 0))
+with kind(address, Control) as server:
+    print(f"LISTENING {server.server_port}", file=sys.stderr, flush=True)
     server.serve_forever()

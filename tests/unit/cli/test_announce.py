@@ -50,7 +50,7 @@ def test_what_a_server_says_cannot_steer_the_terminal() -> None:
 
 
 def test_configs_hold_the_key_and_clients_with_one_form_share_one_text() -> None:
-    text = closing(Greeting(URL, Path("control.sock"), "the-key", "About the key."))
+    text = closing(Greeting(URL, Path("control.sock"), "the-key", about_key="About the key."))
     assert "--- Claude Code: .mcp.json in a project\n--- Cursor: ~/.cursor/mcp.json\n{" in text
     assert text.count("Bearer the-key") == 5
     assert text.endswith("About the key.\nCtrl-C ends everything.")
@@ -90,6 +90,16 @@ def test_slow_servers_do_not_keep_the_configs_back(
     with listening([sys.executable, "-I", str(SERVERS / "states.py"), str(path), '[{"a": {"state": "starting"}}]']):
         announce.announce(Greeting(URL, path), os.getpid())
     assert "--- Claude Code" in capsys.readouterr().out
+
+
+def test_without_a_control_socket_the_configs_are_printed_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listening([sys.executable, "-I", str(SERVERS / "states.py"), "", "[{}]"]) as (port,):
+        announce.announce(Greeting(URL, tmp_path / "none.sock", listener=("127.0.0.1", port)), os.getpid())
+    said = capsys.readouterr().out
+    assert "the log says which are up" in said
+    assert "--- Claude Code" in said
 
 
 def test_it_says_nothing_once_the_launcher_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
