@@ -16,6 +16,8 @@ from pathlib import Path
 from app.serve.errors import StartError
 
 BACKLOG = 2048
+# A client that takes nothing for so many seconds is cut by the kernel; nobody else can, with unsent bytes on the way.
+STALLED = 55.0
 # sun_path of a unix address holds 108 bytes, the closing NUL among them.
 LONGEST_PATH = 107
 _PREFIX = "mcp-proxy-"
@@ -36,6 +38,8 @@ def listen_tcp(host: str, port: int) -> list[socket.socket]:
     for family, kind, protocol, _, address in dict.fromkeys(found):
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED * 1000))
         if family == socket.AF_INET6:
             # `::` means everybody; an address with a name to it, itself alone.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))

@@ -1,6 +1,8 @@
 """Sockets are opened with an error that says what to do, and leave nothing behind."""
 
+import errno
 import os
+import select
 import socket
 import stat
 from pathlib import Path
@@ -25,6 +27,20 @@ def test_every_address_means_ipv4_too() -> None:
     opened = sockets.listen_tcp("::", port)
     socket.create_connection(("127.0.0.1", port), 5).close()
     sockets.close(opened)
+
+
+def test_a_client_that_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "STALLED", 1.0)
+    (listener,) = sockets.listen_tcp("127.0.0.1", free_port())
+    with listener, socket.create_connection(listener.getsockname(), 5), listener.accept()[0] as ours:
+        ours.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        cut = select.poll()
+        cut.register(ours, select.POLLERR)
+        assert cut.poll(10_000)
+        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ETIMEDOUT
 
 
 def test_a_port_in_use_is_an_error_that_names_the_variables() -> None:
