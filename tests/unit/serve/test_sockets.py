@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_client_that_takes_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
     (listener,) = sockets.listen_tcp("127.0.0.1", free_port())
     with listener, socket.create_connection(listener.getsockname(), 5), listener.accept()[0] as ours:
         ours.setblocking(False)
-        with pytest.raises(BlockingIOError):
+        with suppress(BlockingIOError):
             while True:
                 ours.send(bytes(65536))
         cut = select.poll()
