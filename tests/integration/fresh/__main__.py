@@ -1,7 +1,6 @@
 """The long proof, some minutes: scripts/run and scripts/test in bare Debian roots, as root and as a user.
 
-`scripts/fresh [--base FOLDER] [--tests]`: the base root is kept in FOLDER if one is given; `--tests` runs the whole of
-scripts/test in there too.
+`scripts/fresh [root] [user] [tests] [--base FOLDER]`: what root and a user see, and the whole of scripts/test.
 """
 
 import argparse
@@ -81,25 +80,25 @@ def whole_test(root: BareRoot) -> None:
     print(f"ok  root: scripts/test: {time.monotonic() - began:.0f} s: {done.stdout.splitlines()[-1]}", flush=True)
 
 
+STORIES = {"root": ("root", as_root), "user": (USER, as_user), "tests": ("root", whole_test)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/fresh")
-    parser.add_argument("--base", type=Path)
-    parser.add_argument("--tests", action="store_true")
-    parser.add_argument("--only", choices=["root", "user"])
+    parser.add_argument("stories", nargs="*", help="root, user, tests; the first two if none is named")
+    parser.add_argument("--base", type=Path, metavar="FOLDER", help="where the bare root is kept from run to run")
     options = parser.parse_args()
+    wanted: list[str] = options.stories or ["root", "user"]
+    if unknown := set(wanted) - set(STORIES):
+        parser.error(f"there is no story {unknown}; there are: {', '.join(STORIES)}")
     with tempfile.TemporaryDirectory(prefix="fresh-") as name:
-        folder = Path(name)
-        base: Path = options.base or folder / "base"
+        base: Path = options.base or Path(name, "base")
         make_base(base)
-        for owner, story in (("root", as_root), (USER, as_user)):
-            if options.only in (None, "root" if owner == "root" else "user"):
-                root = copy_of(base, folder / owner, owner)
-                root.clone(ROOT)
-                story(root)
-        if options.tests:
-            root = copy_of(base, folder / "tests", "root")
+        for story in wanted:
+            owner, tell = STORIES[story]
+            root = copy_of(base, Path(name, story), owner)
             root.clone(ROOT)
-            whole_test(root)
+            tell(root)
 
 
 if __name__ == "__main__":
