@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 
@@ -47,6 +48,9 @@ class HttpClient:
 
     async def reach(self, url: str) -> "Endpoint":
         """The way to a URL. Raises `ValueError` for what is none."""
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+            raise ValueError("not an http or https URL")
         return Endpoint(await self.load(), url, proxy_for(url, self._environment))
 
     async def load(self) -> "aiohttp.ClientSession":
@@ -68,16 +72,12 @@ class Endpoint:
     """Requests to one URL. Each method makes a request that `async with` sends; it yields the response's head."""
 
     def __init__(self, session: "aiohttp.ClientSession", url: str, proxy: str | None) -> None:
-        from yarl import URL
-
         self._session = session
-        self._url = URL(url)
+        self._url = url
         self._options: dict[str, Any] = {"proxy": proxy, "allow_redirects": False}
-        if self._url.scheme not in {"http", "https"} or not self._url.host:
-            raise ValueError("not an http or https URL")
 
     def __repr__(self) -> str:
-        return f"<Endpoint {self._url.host}>"
+        return f"<Endpoint {urlsplit(self._url).hostname}>"
 
     def at(self, url: str) -> "Endpoint":
         """Another URL of the same origin."""

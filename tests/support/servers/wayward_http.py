@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-TOOLS = ["echo", "stall", "huge", "cut", "broken_chunk", "empty", "html", "half", "idless", "progress", "pretty",
-         "linger", "resume", "change", "hangup", "forget", "stranger", "batch", "big", "fail", "lost"]  # fmt: skip
 PROGRESS = "notifications/progress"
 CHANGED = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
 
@@ -43,11 +41,9 @@ class Asked:
         self.writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         await self.writer.drain()
 
-    async def begin(self, **headers: str) -> None:
+    async def begin(self) -> None:
         """A stream of events follows."""
-        lines = ["HTTP/1.1 200 X", "Content-Type: text/event-stream", "Transfer-Encoding: chunked"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        self.writer.write("\r\n".join([*lines, "", ""]).encode())
+        self.writer.write(b"HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         await self.writer.drain()
 
     async def chunk(self, data: bytes) -> None:
@@ -71,12 +67,9 @@ class World:
     sessions: set[str] = field(default_factory=set)
     streams: list[asyncio.Queue[Any]] = field(default_factory=list)
     old: dict[str, asyncio.Queue[Any]] = field(default_factory=dict)
-    tools: list[str] = field(default_factory=lambda: list(TOOLS))
+    tools: list[str] = field(default_factory=lambda: ["echo", *QUIRKS])
     unfinished: dict[str, Any] = field(default_factory=dict)
     closed: int = 0
-
-
-WORLD = World()
 
 
 async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -260,7 +253,6 @@ async def big(asked: Asked, message: Any) -> None:
 
 async def cut(asked: Asked, _: Any) -> None:
     asked.writer.write(b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
-    await asked.writer.drain()
     asked.writer.close()
 
 
@@ -352,12 +344,9 @@ async def forget(asked: Asked, message: Any) -> None:
     await respond(asked, message["id"], text("forgotten"), False)
 
 
-QUIRKS = {
-    "stall": stall, "huge": huge, "big": big, "cut": cut, "broken_chunk": broken_chunk, "empty": empty, "html": html,
-    "half": half, "idless": idless, "progress": progress, "pretty": pretty, "linger": linger, "resume": resume,
-    "change": change, "hangup": hangup, "forget": forget, "stranger": stranger, "batch": batch, "fail": fail,
-    "lost": lost,
-}  # fmt: skip
+QUIRKS = {quirk.__name__: quirk for quirk in (stall, huge, big, cut, broken_chunk, empty, html, half, idless, progress,
+          pretty, linger, resume, change, hangup, forget, stranger, batch, fail, lost)}  # fmt: skip
+WORLD = World()
 
 
 async def old_stream(asked: Asked) -> None:
@@ -399,7 +388,7 @@ async def old_message(asked: Asked) -> None:
         }
         queue.put_nowait(json.loads(envelope(message["id"], result)))
     elif message.get("method") == "tools/list":
-        tools = [{"name": name, "inputSchema": {"type": "object"}} for name in TOOLS]
+        tools = [{"name": name, "inputSchema": {"type": "object"}} for name in WORLD.tools]
         queue.put_nowait(json.loads(envelope(message["id"], {"tools": tools})))
     elif name and name != "stall":
         queue.put_nowait(json.loads(envelope(message["id"], text(json.dumps(message["params"].get("arguments", {}))))))
