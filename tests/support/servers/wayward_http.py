@@ -19,9 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-PROGRESS = "notifications/progress"
-CHANGED = {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
-
 
 @dataclass
 class Asked:
@@ -294,10 +291,10 @@ async def batch(asked: Asked, message: Any) -> None:
 
 
 async def progress(asked: Asked, message: Any) -> None:
-    token = message["params"]["_meta"]["progressToken"]
+    token = {"progressToken": message["params"]["_meta"]["progressToken"]}
     await asked.begin()
     for step in (1, 2):
-        await asked.event({"jsonrpc": "2.0", "method": PROGRESS, "params": {"progressToken": token, "progress": step}})
+        await asked.event({"jsonrpc": "2.0", "method": "notifications/progress", "params": {**token, "progress": step}})
     # The rest comes once the client has seen the first part: it calls `echo` in between.
     before = len(WORLD.seen)
     while len(WORLD.seen) == before:  # noqa: ASYNC110
@@ -329,7 +326,7 @@ async def resume(asked: Asked, message: Any) -> None:
 async def change(asked: Asked, message: Any) -> None:
     WORLD.tools.append(f"new{len(WORLD.tools)}")
     for queue in WORLD.streams:
-        queue.put_nowait(CHANGED)
+        queue.put_nowait({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
     await respond(asked, message["id"], text("changed"), False)
 
 
@@ -355,11 +352,10 @@ async def old_stream(asked: Asked) -> None:
         return
     ident = f"s{len(WORLD.seen)}"
     queue = WORLD.old[ident] = asyncio.Queue()
-    foreign = asked.path == "/old-foreign"
-    address = "http://127.0.0.1:1/old/messages" if foreign else f"/old/messages?session={ident}"
+    origin = "http://127.0.0.1:1" if asked.path == "/old-foreign" else ""
     try:
         await asked.begin()
-        await asked.chunk(f"event: endpoint\ndata: {address}\n\n".encode())
+        await asked.chunk(f"event: endpoint\ndata: {origin}/old/messages?session={ident}\n\n".encode())
         while message := await queue.get():
             await asked.event(message, event="message")
         await asked.end()
