@@ -8,6 +8,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.generation import Generation
 from app.relay.directory import Listing
 from app.relay.policy import Grant
+from app.upstream.upstream import State
 
 EVERYTHING = Grant(["*"])
 
@@ -39,7 +40,13 @@ def server_details(generation: Generation, principal: Principal | None) -> dict[
 
 def degraded(details: dict[str, dict[str, Any]]) -> bool:
     """Whether a server of `server_details` is down. One that is coming up for the first time is not."""
-    return any(found["state"] != "ready" and "fault" in found for found in details.values())
+    return any(_is_down(found) for found in details.values())
+
+
+def _is_down(found: dict[str, Any]) -> bool:
+    if found["state"] == State.STARTING.value:
+        return "fault" in found
+    return found["state"] != State.READY.value
 
 
 def ready(gateway: Gateway) -> str:

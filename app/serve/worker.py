@@ -66,6 +66,14 @@ class GatewayServer(Server):
         gc.collect()
         gc.freeze()
 
+    async def on_tick(self, counter: int) -> bool:
+        """An app whose lifespan is over serves nothing any more: end, and the arbiter starts another worker."""
+        if self.lifespan.error_occurred and not self.should_exit:
+            log.critical("the gateway has ended by an error that nothing expected; another worker takes over")
+            self.should_exit = True
+            DRAIN.begin()
+        return await super().on_tick(counter)
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         loop = asyncio.get_running_loop()

@@ -2,7 +2,8 @@
 
 `/slow?SECONDS` answers then, `/running` says how many do; `/stream` sends an event at once and one each second until
 the process drains; `/spawn` starts a stubborn child with a `setsid` grandchild; `/headers` shows what arrived;
-`/block?SECONDS` stops the loop; `/big?BYTES`; `/count` counts the bytes of a body.
+`/block?SECONDS` stops the loop; `/big?BYTES`; `/count` counts the bytes of a body; `/crumble` ends the lifespan by an
+error.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ class BareApp:
     def __init__(self) -> None:
         self.children: list[subprocess.Popen[bytes]] = []
         self.running = 0
+        self.crumbles = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -48,6 +50,9 @@ class BareApp:
                 print("blocking now", file=sys.stderr, flush=True)
                 block(float(query))
                 await answer(send, b"unblocked")
+            case "/crumble":
+                self.crumbles.set()
+                await answer(send, b"{}")
             case "/big":
                 await answer(send, b"x" * int(query))
             case "/count" | "/mcp":
@@ -81,11 +86,23 @@ class BareApp:
                 continue
         await send({"type": "http.response.body", "body": b"data: bye\n\n"})
 
+    async def _crumble(self) -> None:
+        await self.crumbles.wait()
+        raise Crumbled
+
     async def _live(self, receive: Any, send: Any) -> None:
-        while (await receive())["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        async with asyncio.TaskGroup() as tasks:
+            crumbling = tasks.create_task(self._crumble())
+            await receive()
+            crumbling.cancel()
         print("lifespan over", file=sys.stderr, flush=True)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+class Crumbled(Exception):
+    pass
 
 
 def block(seconds: float) -> None:

@@ -61,6 +61,7 @@ async def test_servers_are_told_in_config_order_each_with_its_state_and_fault(tm
         ({"state": "starting"}, False),
         ({"state": "starting", "fault": "exited"}, True),
         ({"state": "backoff", "fault": "exited"}, True),
+        ({"state": "stopped"}, True),
         ({"state": "disabled", "fault": "a missing variable"}, True),
     ],
 )
