@@ -23,12 +23,11 @@ from app.protocol.faults import Fault, Kind
 from app.relay.events import Expired
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
-from app.upstream.upstream import State
 
 log = logging.getLogger("app.gateway")
 
-# A list asked for while a server is still starting waits for it this long, then answers with what is there.
-LIST_WAIT = 2.0
+# What a list waits for a server that is still starting; with the gateway's own start it is below 3 s.
+LIST_WAIT = 1.75
 SWEEP = 60.0
 # After this, calls in flight at a stop are told: with the 3 s that a stubborn server takes, all is over within 6 s.
 DRAIN_CALLS = 2.4
@@ -83,14 +82,14 @@ class Gateway:
                 servers.cancel_scope.cancel()
 
     async def listed(self, view: View) -> None:
-        """Wait until every server in `view` has been listed once or has failed to start, at most `LIST_WAIT`."""
+        """Wait until every server in `view` has been listed once or has failed to start, while that is worth it."""
         upstreams = [self.current.upstreams[source.server] for source in view.sources]
         for upstream in upstreams:
             upstream.refresh_if_older_than(STALE)
-        waiting = [upstream for upstream in upstreams if upstream.catalog is None and upstream.state is State.STARTING]
-        if waiting:
-            tasks = [self.tasks.create_task(upstream.wait_listed(LIST_WAIT)) for upstream in waiting]
-            await asyncio.wait(tasks, timeout=LIST_WAIT)
+        waits = [(upstream, upstream.patience(LIST_WAIT)) for upstream in upstreams if upstream.unlisted]
+        tasks = [self.tasks.create_task(upstream.wait_listed(left)) for upstream, left in waits if left]
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _data_directory(self) -> Path | None:
         directory = Path(self.settings.data_dir)

@@ -24,7 +24,9 @@ class Generation:
         self.keyring = keyring
         self.upstreams = dict(upstreams)
         self._rules = {spec.name: name_filter(spec.tools.allow, spec.tools.deny) for spec in snapshot.servers}
-        self._versions: tuple[int, ...] = ()
+        self._stale = False
+        for upstream in self.upstreams.values():
+            upstream.add_listener(self._changed)
         self._directories: dict[str, Directory] = {}
         self._views: dict[tuple[Grant, str], View] = {}
 
@@ -33,9 +35,8 @@ class Generation:
 
     def view(self, grant: Grant, only: str = "") -> View:
         """What `grant` may see: of all servers, or of `only` one alone, whose names then have no prefix."""
-        versions = tuple(upstream.version for upstream in self.upstreams.values())
-        if versions != self._versions:
-            self._versions = versions
+        if self._stale:
+            self._stale = False
             self._directories.clear()
             self._views.clear()
         view = self._views.get((grant, only))
@@ -44,6 +45,10 @@ class Generation:
                 self._views.clear()
             view = self._views[grant, only] = View(self._directory(only), grant)
         return view
+
+    def _changed(self, _: Upstream) -> None:
+        """A server's state or catalog is another one: what was merged from it is made anew when next asked for."""
+        self._stale = True
 
     def _directory(self, only: str) -> Directory:
         directory = self._directories.get(only)

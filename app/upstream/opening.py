@@ -4,8 +4,10 @@ Opens and closes transports; keeps nothing. The rules are those of `era` in the 
 first, a remote one `server/discover` (DESIGN.md rule 3, PROTOCOL.md section 5, RELIABILITY.md F04).
 """
 
+import gc
 import importlib
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Literal, Protocol, TypeVar, cast
 
 import anyio
@@ -15,6 +17,7 @@ import msgspec
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.upstream import sdk
 from app.upstream.connection import Connection
 from app.upstream.errors import EraRefused, HttpRefusal, UpstreamError
 from app.upstream.negotiated import Negotiated
@@ -177,7 +180,16 @@ class _Steps(Protocol):
 
 async def _steps() -> _Steps:
     """The module with the SDK, loaded off the loop: other servers start and health is answered meanwhile."""
-    return cast(_Steps, await anyio.to_thread.run_sync(importlib.import_module, "app.upstream.negotiate"))
+    return cast(_Steps, await anyio.to_thread.run_sync(_load_steps))
+
+
+@cache
+def _load_steps() -> object:
+    sdk.enter()
+    steps = importlib.import_module("app.upstream.negotiate")
+    # What an import leaves lives for ever; a full collection of it would stall every call, twice a second under load.
+    gc.freeze()
+    return steps
 
 
 def _fault(spec: ServerSpec, what: str) -> Fault:

@@ -53,6 +53,7 @@ class Upstream:
         self.stopped = anyio.Event()
         self.relist_wanted = anyio.Event()
         self.listed_at = 0.0
+        self._asked_at = 0.0
         self._pool: Pool | None = None
         self._retry_at = 0.0
         self._changed = anyio.Event()
@@ -101,10 +102,24 @@ class Upstream:
             if patience.cancelled_caught:
                 raise UpstreamError(self._unavailable())
 
+    @property
+    def unlisted(self) -> bool:
+        """Whether a first catalog may still come: the server is starting and nobody knows what it has."""
+        return self.catalog is None and self.state is State.STARTING
+
+    def patience(self, seconds: float) -> float:
+        """What is left of `seconds` since somebody first asked for the catalog.
+
+        So a server that hangs in its start delays the lists that are asked for first, and none that comes later.
+        """
+        now = time.monotonic()
+        self._asked_at = self._asked_at or now
+        return max(0.0, self._asked_at + seconds - now)
+
     async def wait_listed(self, timeout: float) -> bool:
         """Wait for a first catalog, at most `timeout` seconds and only while the server starts; whether it is there."""
         with anyio.move_on_after(timeout):
-            while self.catalog is None and self.state is State.STARTING:
+            while self.unlisted:
                 await self._changed.wait()
         return self.catalog is not None
 
