@@ -4,6 +4,7 @@ For unit tests of what stands on a gateway; whole programs are tested through `t
 """
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -36,11 +37,14 @@ async def open_house(
     """A running gateway; with `wait`, once each server that starts is listed."""
     settings = Settings(data_dir=str(folder / "data"))
     gateway = Gateway(settings, snapshot_of(servers), keyring or Keyring(), drain=Drain(), adopt_orphans=False)
-    async with gateway.running():
-        if wait:
-            for upstream in gateway.current.upstreams.values():
-                await eventually(upstream, lambda: upstream.catalog is not None and upstream.state is State.READY)  # noqa: B023
-        yield gateway
+    try:
+        async with gateway.running():
+            if wait:
+                for upstream in gateway.current.upstreams.values():
+                    await eventually(upstream, lambda: upstream.catalog is not None and upstream.state is State.READY)  # noqa: B023
+            yield gateway
+    finally:
+        gc.unfreeze()  # a worker keeps what it once built; a test process must not
 
 
 async def eventually(upstream: Upstream, happened: Callable[[], bool]) -> None:

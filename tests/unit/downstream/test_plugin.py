@@ -1,5 +1,6 @@
 """Everything of ours that Litestar carries, seen from the wire."""
 
+import gc
 import json
 from collections.abc import AsyncIterator
 from functools import partial
@@ -50,6 +51,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         for upstream in plugin.gateway.current.upstreams.values():
             await eventually(upstream, lambda: upstream.catalog is not None)  # noqa: B023
         yield Site(app)
+    gc.unfreeze()
 
 
 def told(wire: Wire) -> Any:

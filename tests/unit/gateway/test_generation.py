@@ -1,6 +1,7 @@
 """What callers see of the servers, kept until a catalog changes."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
 import pytest
@@ -24,10 +25,16 @@ class Listed:
 
     catalog: ServerCatalog | None = None
     version: int = 0
+    listeners: list[Callable[["Listed"], None]] = field(default_factory=list)
+
+    def add_listener(self, listener: Callable[["Listed"], None]) -> None:
+        self.listeners.append(listener)
 
     def lists(self, *tools: str) -> None:
         items = tuple(Item(name, {"name": msgspec.Raw(msgspec.json.encode(name))}) for name in tools)
         self.catalog, self.version = ServerCatalog(tools=items), self.version + 1
+        for listener in self.listeners:
+            listener(self)
 
 
 def spec(name: str, **more: object) -> ServerSpec:

@@ -52,8 +52,15 @@ class Server(PlayedUpstream):
         self.waited_for.set()
         return await super().acquire(era, key)
 
+    listeners: list[Callable[["Server"], None]] = field(default_factory=list)
+
+    def add_listener(self, listener: Callable[["Server"], None]) -> None:
+        self.listeners.append(listener)
+
     def lists(self, found: ServerCatalog) -> None:
         self.catalog, self.version = found, self.version + 1
+        for listener in self.listeners:
+            listener(self)
 
     async def asked(self) -> None:
         async with asyncio.timeout(PATIENCE):
