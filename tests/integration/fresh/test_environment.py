@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,8 +71,8 @@ def test_a_whole_environment_is_left_alone_without_a_word_and_without_a_network(
     ],
     ids=["a file is gone", "a file is cut off", "a package is gone", "a package was removed"],
 )
-def test_what_is_missing_is_installed_again(place: Path, harm: object) -> None:
-    harm(_packages(place))  # type: ignore[operator] - a parameter of pytest's
+def test_what_is_missing_is_installed_again(place: Path, harm: Callable[[Path], object]) -> None:
+    harm(_packages(place))
     assert _ensure(place)
     assert _is_whole(place)
     assert not _ensure(place)
