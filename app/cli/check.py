@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 SUMMARY = "check the config, the keys and the environment, with the code that serving uses"
 # Clients put `mcp__NAME__` in front, and model APIs take 64 characters.
 LONG_NAME = 48
-# INTERFACE, `pool`: one shared session and at most four interactive ones; 1,000 sessions per principal.
-_INTERACTIVE, _SESSIONS = 4, 1000
+# Of one principal (gateway/sessions.py).
+_SESSIONS = 1000
 
 
 class Findings:
@@ -55,6 +55,8 @@ def run(args: Namespace) -> int:
         findings.warnings += (line for spec in snapshot.servers for line in _ahead(spec, env))
         findings.warnings += _unmatched(snapshot, keyring)
         findings.warnings += _shared_prefixes(snapshot)
+        if not args.file and not findings.errors:
+            findings.warnings += _listed_now(env)
     findings.write()
     if snapshot is not None:
         _summarize(snapshot, keyring)
@@ -149,6 +151,19 @@ def _shared_prefixes(snapshot: "Snapshot") -> Iterator[str]:
             yield f"{spec.name}: has the prefix of {owner}: where names are equal, its own get a short hash"
 
 
+def _listed_now(env: Mapping[str, str]) -> list[str]:
+    """What the gateway that runs here says about the names its servers list: only it knows them."""
+    from app.cli.endpoint import Endpoint, UnansweredError
+
+    if variable(env, "MCP_ENDPOINT"):
+        return []
+    try:
+        with Endpoint(env, None) as gateway:
+            return gateway.remarks()
+    except UnansweredError:
+        return []
+
+
 def _summarize(snapshot: "Snapshot", keyring: "Keyring | None") -> None:
     clients = len(keyring.clients) if keyring else 0
     print(f"{len(snapshot.servers)} of {len(snapshot.servers) + len(snapshot.disabled)} servers will run")
@@ -160,7 +175,7 @@ def _summarize(snapshot: "Snapshot", keyring: "Keyring | None") -> None:
 
 def _sessions(spec: "ServerSpec", clients: int) -> str:
     """How many processes (stdio) or sessions (remote) its pool mode may use."""
-    most = {"auto": 1 + _INTERACTIVE, "one": 1, "client": clients, "session": clients * _SESSIONS}[spec.pool]
+    most = {"auto": 1, "one": 1, "client": clients, "session": clients * _SESSIONS}[spec.pool]
     if spec.era == "mirror" and not spec.remote and spec.pool != "one":
         most *= 2
     what = "session" if spec.remote else "process"

@@ -99,6 +99,14 @@ class Endpoint:
             params = {"cursor": cursor}
         raise UnansweredError(f"The list did not end within {MAX_PAGES} pages.")
 
+    def remarks(self) -> list[str]:
+        """What the gateway remarks on the names that its servers list, for the operator alone."""
+        try:
+            health = _object(self._http.get(self.url.removesuffix("/mcp") + "/health", timeout=CONNECT_TIMEOUT).read())
+        except httpx.HTTPError as error:
+            raise UnansweredError(f"{self.where} broke off: {error or type(error).__name__}") from error
+        return [str(line) for line in cast(list[object], (health or {}).get("remarks", []))]
+
     def ask(self, method: str, params: Object) -> Object:
         """The result object of one request."""
         self._sent += 1

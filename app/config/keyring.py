@@ -24,8 +24,8 @@ class Principal(msgspec.Struct, frozen=True):
     grant: Grant
 
 
-# Who everyone is where auth is disabled.
-ANONYMOUS = Principal("anonymous", Grant())
+# Who everyone is where auth is disabled. No key can name a client so: `@` is for our own.
+ANONYMOUS = Principal("@anonymous", Grant())
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -92,6 +92,8 @@ def scope_problem(scope: str) -> str:
 
 def client_problem(client: str) -> str:
     """What is wrong with a client's name; empty when nothing is."""
+    if client.startswith("@"):
+        return "a client's name does not begin with @"
     fits = client and client.isprintable() and len(client) <= LONGEST_CLIENT
     return "" if fits else f"a client's name is printable, not empty, and {LONGEST_CLIENT} characters at most"
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from litestar.types import Scope
 
-from app.config.keys import Keyring, Principal
+from app.config.keys import ANONYMOUS, Keyring, Principal
 from app.config.settings import Settings
 from app.relay.policy import Grant
 
@@ -24,8 +24,7 @@ _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 ACT_AS = b"x-mcp-client"
 PEER = b"x-real-ip"
 
-OPERATOR = Principal("local", Grant(["*", "@admin"]))
-ANYBODY = Principal("anonymous", Grant(["*"]))
+OPERATOR = Principal("@local", Grant(["*", "@admin"]))
 MISSING = "Missing or unknown API key. Send: Authorization: Bearer <key>"
 LOOPBACK_ONLY = "MCP_DISABLE_AUTH=true serves requests from this machine only. Send a key: Authorization: Bearer <key>"
 
@@ -54,7 +53,7 @@ class Authenticator:
         if way == "control":
             return self._acting_as(scope)
         if self._disabled == "all" or (self._disabled == "loopback" and is_local(scope, way)):
-            return ANYBODY
+            return ANONYMOUS
         return None
 
     def _acting_as(self, scope: Scope) -> Principal | None:

@@ -12,7 +12,7 @@ from app.config.keys import Principal
 from app.downstream.authenticators import Authenticator
 from app.downstream.refusals import Refused
 from app.gateway.gateway import Gateway
-from app.gateway.status import degraded, ready, server_details
+from app.gateway.status import degraded, ready, remarks, server_details
 from app.protocol.faults import Fault, Kind
 
 Incoming = Request[Any, Any, Any]
@@ -42,6 +42,8 @@ class Health:
             body["auth"] = "disabled"
         if principal is not None:
             body |= {"servers": list(details), "details": details}
+            if principal.grant.admin:
+                body["remarks"] = remarks(self._gateway().current)
         return body
 
     def readiness(self, principal: Principal | None) -> tuple[int, dict[str, Any]]:

@@ -50,6 +50,11 @@ class Generation:
         """A server's state or catalog is another one: what was merged from it is made anew when next asked for."""
         self._stale = True
 
+    @property
+    def directory(self) -> Directory:
+        """Everything there is, whoever may see it."""
+        return self._directory("")
+
     def _directory(self, only: str) -> Directory:
         directory = self._directories.get(only)
         if directory is None:

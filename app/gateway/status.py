@@ -6,11 +6,13 @@ from typing import Any
 from app.config.keys import Principal
 from app.gateway.gateway import Gateway
 from app.gateway.generation import Generation
-from app.relay.directory import Listing
+from app.relay.directory import NAMED, Listing
 from app.relay.policy import Grant
 from app.upstream.upstream import State
 
 EVERYTHING = Grant(["*"])
+# Clients put `mcp__NAME__` in front of a name, and model APIs take 64 characters.
+LONG_NAME = 48
 
 
 def server_details(generation: Generation, principal: Principal | None) -> dict[str, dict[str, Any]]:
@@ -36,6 +38,18 @@ def server_details(generation: Generation, principal: Principal | None) -> dict[
             details[server.name] = {"state": "disabled", "tools": 0, "fault": server.reason}
     position = {name: at for at, name in enumerate(generation.snapshot.order)}
     return dict(sorted(details.items(), key=lambda pair: position.get(pair[0], 0)))
+
+
+def remarks(generation: Generation) -> list[str]:
+    """What an operator should know about listed names: who lost one to whom, and which clients may find too long."""
+    directory = generation.directory
+    long = (
+        f"{entry.source.server}: {name} has {len(name)} characters, and clients put a prefix of their own in front"
+        for listing in NAMED
+        for name, entry in directory.entries[listing].items()
+        if len(name) > LONG_NAME
+    )
+    return [*directory.clashes, *long]
 
 
 def degraded(details: dict[str, dict[str, Any]]) -> bool:

@@ -54,7 +54,8 @@ class Directory:
         self.sources = tuple(sources)
         self.entries: dict[Listing, dict[str, Entry]] = {listing: {} for listing in Listing}
         self.by_own: dict[tuple[Listing, str, str], Entry] = {}
-        self.clashes: list[tuple[Listing, Entry, Entry]] = []
+        self.clashes: list[str] = []
+        """For people: what is listed twice, and who has it."""
         for source in self.sources:
             if source.catalog is not None:
                 for listing in Listing:
@@ -72,10 +73,11 @@ class Directory:
             entry = Entry(listed, source, item.key, item)
             holder = entries.get(listed)
             if holder is not None:
-                self.clashes.append((listing, holder, entry))
+                if listing in NAMED:
+                    entry = Entry(hashed_name(source.prefix, item.key), source, item.key, item)
+                self.clashes.append(_clash(listing, holder, entry))
                 if listing not in NAMED:
                     continue
-                entry = Entry(hashed_name(source.prefix, item.key), source, item.key, item)
                 if entry.listed in entries:
                     continue
             entries[entry.listed] = entry
@@ -92,6 +94,13 @@ class Directory:
                 if entry is not None:
                     return entry
         return None
+
+
+def _clash(listing: Listing, holder: Entry, later: Entry) -> str:
+    if listing in NAMED:
+        owner = holder.source.server
+        return f"{later.source.server}: {later.own} is listed as {later.listed}: {owner} has {holder.listed}"
+    return f"{later.source.server}: {later.listed} belongs to {holder.source.server}, which comes first"
 
 
 def matches_template(template: str, uri: str) -> bool:

@@ -31,6 +31,7 @@ _SILENT = ("gunicorn.access", "uvicorn.access")
 # Shorter ones are words, and masking a word would garble every line.
 SHORTEST_SECRET = 6
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
+_QUOTED = frozenset(' "=\\')
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str, skipkeys=True).encode
 
 
@@ -81,12 +82,18 @@ class TextLine(logging.Formatter):
     """`time LEVEL logger: message field=value …`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={value}" for name, value in fields_of(record).items())
+        fields = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
         text = f"{message_of(record)}{fields}".translate(_CONTROL)
         line = f"{_stamp(record.created)} {record.levelname:<7} {record.name}: {text}"
         if record.exc_info and record.exc_info[0]:
             line += f"\n{self.formatException(record.exc_info)}"
         return line
+
+
+def _shown(value: object) -> str:
+    """A field's value; quoted where it could be taken for several, since clients choose the names of tools."""
+    text = str(value)
+    return text if text and not set(text) & _QUOTED else json.dumps(text, ensure_ascii=False)
 
 
 def configure(level: str, levels: Iterable[tuple[str, str]], form: str, descriptor: int = 2) -> None:

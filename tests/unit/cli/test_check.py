@@ -18,7 +18,7 @@ def check(shell: Shell, servers: dict[str, object], *args: str, **env: str) -> O
 def test_a_good_config_is_ok(shell: Shell) -> None:
     done = check(shell, {"a": {"command": "sh"}})
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == ["1 of 1 servers will run", '  a: pool "auto", at most 5 processes', "ok"]
+    assert done.out.splitlines() == ["1 of 1 servers will run", '  a: pool "auto", at most 1 process', "ok"]
 
 
 def test_every_error_is_told_at_once(shell: Shell) -> None:
@@ -65,11 +65,11 @@ def test_a_prefix_that_makes_names_too_long_for_clients_is_said(shell: Shell) ->
 @pytest.mark.parametrize(
     ("entry", "most"),
     [
-        ({"pool": "auto"}, "at most 5 processes"),
+        ({"pool": "auto"}, "at most 1 process"),
         ({"pool": "one"}, "at most 1 process"),
         ({"pool": "client"}, "at most 2 processes"),
         ({"pool": "session"}, "at most 2,000 processes"),
-        ({"era": "mirror"}, "at most 10 processes"),
+        ({"era": "mirror"}, "at most 2 processes"),
     ],
 )
 def test_it_says_how_many_processes_a_pool_mode_may_use(shell: Shell, entry: dict[str, str], most: str) -> None:
@@ -77,7 +77,7 @@ def test_it_says_how_many_processes_a_pool_mode_may_use(shell: Shell, entry: dic
 
 
 def test_a_remote_server_has_sessions(shell: Shell) -> None:
-    assert "at most 5 sessions" in check(shell, {"a": {"url": "http://h"}}).out
+    assert "at most 1 session" in check(shell, {"a": {"url": "http://h"}}).out
 
 
 def test_what_is_not_on_this_machine_is_warned_about(shell: Shell) -> None:

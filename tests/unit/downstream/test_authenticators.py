@@ -4,10 +4,9 @@ import hashlib
 
 import pytest
 
-from app.config.keys import Key, Keyring, Principal
+from app.config.keys import ANONYMOUS, Key, Keyring, Principal
 from app.config.settings import Settings
 from app.downstream.authenticators import (
-    ANYBODY,
     LOOPBACK_ONLY,
     MISSING,
     OPERATOR,
@@ -65,11 +64,11 @@ def test_a_command_of_ours_is_the_operator_or_whom_it_names_on_the_control_socke
 
 def test_with_keys_switched_off_this_machine_is_served_and_nobody_else() -> None:
     off = authenticator(disable="loopback")
-    assert off.identify(scope(headers=[HOST])) is ANYBODY
+    assert off.identify(scope(headers=[HOST])) is ANONYMOUS
     assert off.identify(scope(headers=[HOST], client=("192.0.2.1", 5))) is None
     assert off.refusal == LOOPBACK_ONLY
     assert authenticator().refusal == MISSING
-    assert authenticator(disable="all").identify(scope(client=("192.0.2.1", 5))) is ANYBODY
+    assert authenticator(disable="all").identify(scope(client=("192.0.2.1", 5))) is ANONYMOUS
 
 
 @pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded", b"cf-ray", b"cf-connecting-ip"])

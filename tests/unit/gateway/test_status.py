@@ -10,7 +10,9 @@ import pytest
 from app.config.keys import Principal
 from app.gateway.drain import Drain
 from app.gateway.generation import Generation
-from app.gateway.status import degraded, ready, server_details
+from app.gateway.status import degraded, ready, remarks, server_details
+from app.relay.catalog import Item, ServerCatalog
+from app.relay.directory import Directory, Source
 from app.relay.policy import Grant
 from app.upstream.upstream import State
 from tests.support.house import eventually, open_house
@@ -74,3 +76,15 @@ async def test_a_gateway_is_ready_until_it_stops_and_then_says_so() -> None:
     assert not ready(house)
     house.drain.begin()
     assert ready(house) == "The gateway is stopping."
+
+
+async def test_an_operator_is_told_which_names_were_lost_and_which_are_long() -> None:
+    tools = (Item("x", {}), Item("y" * 50, {}))
+    first, second = (Source(server, "", None, ServerCatalog(tools=tools)) for server in ("a", "b"))
+
+    class Listed:
+        directory = Directory([first, second])
+
+    told = remarks(Listed())
+    assert told[0].startswith("b: x is listed as x_")
+    assert any("has 50 characters" in line for line in told)
