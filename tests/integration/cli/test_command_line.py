@@ -168,3 +168,12 @@ def test_every_shell_example_that_needs_a_gateway_works(gateway: Gateway, page: 
         done = run(["sh", "-eu", "-c", command], gateway.directory, KEY=KEY)
         assert done.returncode == 0, done.stderr
         assert "bench__whoami" in [tool["name"] for tool in json.loads(done.stdout)["result"]["tools"]]
+
+
+def test_check_says_which_names_went_to_another_server(tmp_path: Path) -> None:
+    servers = {name: {**workbench(name), "prefix": ""} for name in ("first", "second")}
+    with running_gateway({"mcpServers": servers}) as gateway:
+        assert listed(app(gateway, "tools"))
+        checked = app(gateway, "check")
+    assert checked.returncode == 0, checked.stdout
+    assert re.search(r"warning: second: whoami is listed as whoami_[0-9a-f]{8}: first has whoami", checked.stdout)
