@@ -78,6 +78,8 @@ class Driver:
         self._quiet_at = now + COMMIT_AFTER
         # Set where the server had not been listed when the call came: its names are looked up again once it is.
         self.addressed: Callable[[], Request | Fault] | None = None
+        # Set where the client can answer a server's question: makes of it the one that the client gets.
+        self.ask: Callable[[Result], Result | Fault] = self._unaskable
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._helpers: list[asyncio.Task[None]] = []
@@ -97,7 +99,7 @@ class Driver:
 
         `limits` (of the constructor) are seconds: without a sign of life, and in all.
         """
-        exchange = Exchange()
+        exchange = Exchange(self.ask)
         self._timer = self._loop.call_later(SETTLE, self._settle, response)
         try:
             await self._perform(exchange.receive(Called(request)), exchange, response)
@@ -195,6 +197,10 @@ class Driver:
         if self._lease is None:
             return Fault(Kind.TIMEOUT, f"Server {name} did not come up in time.", name)
         return Fault(Kind.TIMEOUT, f"Server {name} gave no answer in time; the call was cancelled.", name)
+
+    def _unaskable(self, _: Result) -> Fault:
+        name = self._upstream.spec.name
+        return Fault(Kind.PROTOCOL, f"Server {name} asked for input that the client cannot give.", name)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._helpers.append(self._tasks.create_task(work))

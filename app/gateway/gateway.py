@@ -6,6 +6,7 @@ Opened by the app's lifespan and closed by it. Holds no HTTP: `downstream` trans
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +19,10 @@ from app.config.snapshot import Snapshot
 from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
 from app.gateway.generation import Generation
+from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
 from app.protocol.faults import Fault, Kind
+from app.relay.continuation import Continuations
 from app.relay.events import Expired
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
@@ -67,9 +70,10 @@ class Gateway:
         """Start every server at once and serve meanwhile; on leaving, end them all."""
         async with asyncio.TaskGroup() as tasks, anyio.create_task_group() as servers:
             self.tasks = tasks
-            registry = UpstreamRegistry(
-                servers, data_directory=self._data_directory(), adopt_orphans=self._adopt_orphans
-            )
+            data = self._data_directory()
+            sealing = Sealing(state_key(data))
+            self.continuations = Continuations(sealing.seal, sealing.unseal, time.time)
+            registry = UpstreamRegistry(servers, data_directory=data, adopt_orphans=self._adopt_orphans)
             upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
             housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain(registry))]

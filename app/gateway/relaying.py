@@ -7,6 +7,7 @@ order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
 from app.gateway.addressing import Address, addresses
@@ -15,8 +16,11 @@ from app.gateway.gateway import Gateway
 from app.gateway.sessions import Session
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import Message
+from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.versions import Era
+from app.relay.answerable import NONE, answerable
 from app.relay.catalog import Members
+from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, binding_of, with_state
 from app.relay.events import Noticed, PeerError, Request, Result
 from app.relay.view import View
 from app.upstream.upstream import Upstream
@@ -28,7 +32,8 @@ ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
 class Relayed(msgspec.Struct, frozen=True):
     """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
 
-    `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view.
+    `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view; `turn` is what it
+    continues, where it answers a server's question.
     """
 
     client_id: str
@@ -38,12 +43,18 @@ class Relayed(msgspec.Struct, frozen=True):
     meta: Members
     token: bytes
     view: Callable[[], View]
+    turn: Turn | None = None
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
     """Relay one call and answer it through `response`. Returns the name of the server it went to, for the log."""
+    resumed = _resumed(gateway, call)
+    if isinstance(resumed, Fault):
+        await response.reply(resumed)
+        return ""
+    call = resumed
     while True:
-        found = addresses(call.view(), call.message.method, call.message.params)
+        found = _addresses(call)
         if isinstance(found, Fault):
             await response.reply(found)
             return ""
@@ -65,6 +76,30 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
     return last.server
 
 
+def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
+    """The call; where it carries a state of ours, with the server's own state, and going to that server alone."""
+    message = call.message
+    state = message.params.get(STATE)
+    if state is None or message.method not in ASKABLE:
+        return call
+    turn = gateway.continuations.resume(state, _binding(call))
+    if isinstance(turn, Fault):
+        return turn
+    return replace(call, message=replace(message, params=with_state(message.params, turn)), turn=turn)
+
+
+def _binding(call: Relayed) -> bytes:
+    return binding_of(call.client_id, call.message.method, call.message.params)
+
+
+def _addresses(call: Relayed) -> list[Address] | Fault:
+    found = addresses(call.view(), call.message.method, call.message.params)
+    if call.turn is None or isinstance(found, Fault):
+        return found
+    asked = call.turn.server
+    return [address for address in found if address.server == asked] or REFUSED
+
+
 async def _drive(gateway: Gateway, call: Relayed, address: Address, response: ClientResponse) -> None:
     upstream = gateway.current.upstreams[address.server]
     if (
@@ -77,6 +112,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     driver = Driver(
         gateway.tasks, upstream, call.era, pool_key(upstream.spec, call), limits(upstream.spec, call.message.method)
     )
+    if call.era is Era.MODERN and call.message.method in ASKABLE:
+        driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
     if isinstance(response, Guess):
         driver.addressed = lambda: _addressed_again(call, upstream, response)
     ident = bytes(call.message.id)
@@ -84,7 +121,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     if call.session is not None:
         call.session.started(ident, driver.inbox)
     try:
-        await driver.run(Request(call.message.method, address.params, call.meta, call.token), response)
+        await driver.run(_request(call, upstream, address), response)
     finally:
         gateway.drivers.discard(driver)
         if call.session is not None:
@@ -94,14 +131,21 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
 
 def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:
     """The request once its server has been listed: by now its names are known, and may turn out to be another's."""
-    found = addresses(call.view(), call.message.method, call.message.params)
+    found = _addresses(call)
     if isinstance(found, Fault):
         return found
     here = next((address for address in found if address.server == upstream.spec.name), None)
     if here is None:
         guess.wrong = True
         return ELSEWHERE
-    return Request(call.message.method, here.params, call.meta, call.token)
+    return _request(call, upstream, here)
+
+
+def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
+    # A legacy client's session is none that a modern server could ask through.
+    declared = call.meta.get(CLIENT_CAPABILITIES) if call.era is Era.MODERN else None
+    capabilities = answerable(declared, remote=upstream.spec.remote) if declared else NONE
+    return Request(call.message.method, address.params, call.meta, call.token, capabilities)
 
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:

@@ -15,13 +15,15 @@ class Request(msgspec.Struct, frozen=True):
     """A request to relay, names already resolved to the server's own.
 
     `params` holds every member but `_meta`, undecoded; `meta` the members of `_meta`, undecoded, without the progress
-    token; `token` the client's progress token as JSON, empty when it wants no progress.
+    token; `token` the client's progress token as JSON, empty when it wants no progress; `capabilities` what a modern
+    server is told that the client can do, nothing unless its questions reach this very client.
     """
 
     method: str
     params: dict[str, msgspec.Raw]
     meta: dict[str, msgspec.Raw]
     token: bytes = b""
+    capabilities: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -60,6 +62,12 @@ class Finished(msgspec.Struct, frozen=True):
     outcome: Result | PeerError
 
 
+class NeedsInput(msgspec.Struct, frozen=True):
+    """The upstream wants to know something first: a result that is a question (modern, `input_required`)."""
+
+    question: Result
+
+
 class Failed(msgspec.Struct, frozen=True):
     """The upstream cannot answer, and why."""
 
@@ -88,7 +96,7 @@ class Expired(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-UpstreamEvent = Noticed | Finished | Failed
-Event = Called | Leased | Noticed | Finished | Failed | Disconnected | Detached | Cancelled | Expired
+UpstreamEvent = Noticed | Finished | NeedsInput | Failed
+Event = Called | Leased | Noticed | Finished | NeedsInput | Failed | Disconnected | Detached | Cancelled | Expired
 # Where an upstream delivers what concerns one request; synchronous, never blocks, called in wire order.
 Sink = Callable[[UpstreamEvent], None]

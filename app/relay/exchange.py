@@ -23,7 +23,9 @@ from app.relay.events import (
     Failed,
     Finished,
     Leased,
+    NeedsInput,
     Noticed,
+    Result,
 )
 
 
@@ -36,12 +38,19 @@ class State(Enum):
     DONE = auto()
 
 
+UNASKABLE = Fault(Kind.PROTOCOL, "The server asked for input that the client cannot give.")
+
+
 class Exchange:
-    """The neutral machine of one request; `called` is what was asked, once it was."""
+    """The neutral machine of one request; `called` is what was asked, once it was.
 
-    __slots__ = ("called", "state")
+    `ask` makes of a server's question the one that the client gets, or says why it gets none.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("ask", "called", "state")
+
+    def __init__(self, ask: Callable[[Result], Result | Fault] = lambda _: UNASKABLE) -> None:
+        self.ask = ask
         self.state = State.NEW
         self.called: Called | None = None
 
@@ -77,6 +86,11 @@ def _stream(_: Exchange, notice: Noticed) -> list[Effect]:
 
 def _finish(_: Exchange, finished: Finished) -> list[Effect]:
     return [Release(), Reply(finished.outcome)]
+
+
+def _question(exchange: Exchange, asked: NeedsInput) -> list[Effect]:
+    # Also in one era nothing waits for the answer: the client's retry is a request of its own.
+    return [Release(), Reply(exchange.ask(asked.question))]
 
 
 def _refuse(_: Exchange, event: Failed | Expired) -> list[Effect]:
@@ -119,6 +133,7 @@ TRANSITIONS: dict[tuple[State, type[Event]], _Row] = {
     (State.ACQUIRING, Detached): (State.ACQUIRING, _nothing),
     (State.CALLING, Noticed): (State.CALLING, _stream),
     (State.CALLING, Finished): (State.DONE, _finish),
+    (State.CALLING, NeedsInput): (State.DONE, _question),
     (State.CALLING, Failed): (State.DONE, _fail),
     (State.CALLING, Expired): (State.DONE, _expire),
     (State.CALLING, Cancelled): (State.DONE, _cancel),

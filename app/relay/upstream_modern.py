@@ -1,4 +1,4 @@
-"""The modern half towards servers: a neutral request becomes the params and headers of a 2026-07-28 message.
+"""The modern half towards servers: requests become params and headers of 2026-07-28, results become events.
 
 Pure. The neutral form is modern already, so `_meta` passes whole; what is stamped is what the revision requires of
 every request, and a progress token of our own (PROTOCOL.md sections 3.1 and 8; DESIGN.md rule 4).
@@ -7,12 +7,14 @@ every request, and a progress token of our own (PROTOCOL.md sections 3.1 and 8; 
 import msgspec
 
 from app.protocol.headers import routing_headers
+from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROGRESS_TOKEN, PROTOCOL_VERSION
-from app.relay.events import Request
+from app.protocol.versions import Era
+from app.relay.events import Finished, NeedsInput, Request, Result
 
 OUR_INFO = msgspec.Raw(b'{"name":"mcp-proxy","version":"0.1.0"}')
-# A shared session can answer no question of a server's, so it declares nothing.
-NO_CAPABILITIES = msgspec.Raw(b"{}")
+QUESTION = "input_required"
+QUESTION_TEXT = b'"input_required"'
 
 
 def to_params(request: Request, token: int, version: str) -> bytes:
@@ -20,7 +22,7 @@ def to_params(request: Request, token: int, version: str) -> bytes:
     meta = {
         **request.meta,
         PROTOCOL_VERSION: msgspec.Raw(b'"%b"' % version.encode()),
-        CLIENT_CAPABILITIES: NO_CAPABILITIES,
+        CLIENT_CAPABILITIES: request.capabilities,
     }
     if CLIENT_INFO not in meta:
         meta[CLIENT_INFO] = OUR_INFO
@@ -32,3 +34,11 @@ def to_params(request: Request, token: int, version: str) -> bytes:
 def to_headers(method: str, params: dict[str, msgspec.Raw], version: str) -> dict[str, str]:
     """The headers an HTTP wire carries for this message, made from the params that are sent."""
     return routing_headers(method, params, version)
+
+
+def to_outcome(raw: msgspec.Raw) -> Finished | NeedsInput:
+    """What a server's `result` is: an answer, or a question. Decodes only what may be a question."""
+    result = Result(raw, Era.MODERN)
+    if QUESTION_TEXT in bytes(raw) and text_of((members_of(raw) or {}).get("resultType")) == QUESTION:
+        return NeedsInput(result)
+    return Finished(result)

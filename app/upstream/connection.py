@@ -15,7 +15,7 @@ import msgspec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay import upstream_legacy, upstream_modern
-from app.relay.events import Failed, Finished, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
+from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
 from app.upstream.errors import UpstreamError
 from app.upstream.transport import Outgoing, Transport
 from app.upstream.wire import (
@@ -132,7 +132,7 @@ class Connection:
         return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
-        last: list[Finished | Failed] = []
+        last: list[Finished | NeedsInput | Failed] = []
         answered = anyio.Event()
 
         def sink(event: UpstreamEvent) -> None:
@@ -153,6 +153,8 @@ class Connection:
         event = last[0]
         if isinstance(event, Failed):
             raise UpstreamError(event.fault)
+        if isinstance(event, NeedsInput):
+            raise UpstreamError(self._protocol_fault())  # nobody is there to answer what we ask for ourselves
         return event.outcome
 
     def _withdraw(self, request_id: int, method: str) -> None:
@@ -234,7 +236,8 @@ class Connection:
         elif envelope.error is not ABSENT and is_object(envelope.error):
             sink(Finished(PeerError(envelope.error)))
         elif envelope.result is not ABSENT and is_object(envelope.result):
-            sink(Finished(Result(envelope.result, self.era)))
+            legacy = self.era is Era.LEGACY
+            sink(Finished(Result(envelope.result, self.era)) if legacy else upstream_modern.to_outcome(envelope.result))
         else:
             sink(Failed(self._protocol_fault()))
 

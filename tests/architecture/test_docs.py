@@ -33,6 +33,7 @@ EVENTS: dict[type, events.Event] = {
     events.Leased: events.Leased(),
     events.Noticed: NOTICED,
     events.Finished: events.Finished(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
+    events.NeedsInput: events.NeedsInput(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
     events.Failed: events.Failed(FAULT),
     events.Expired: events.Expired(FAULT),
     events.Cancelled: events.Cancelled("no longer wanted"),

@@ -16,16 +16,18 @@ from app.relay.events import (
     Failed,
     Finished,
     Leased,
+    NeedsInput,
     Noticed,
     PeerError,
     Request,
     Result,
 )
-from app.relay.exchange import TRANSITIONS, Exchange, State
+from app.relay.exchange import TRANSITIONS, UNASKABLE, Exchange, State
 from tests.support.playbook import Playbook
 
 REQUEST = Request("tools/call", {"name": msgspec.Raw(b'"echo"')}, {})
 RESULT = Result(msgspec.Raw(b'{"content":[]}'), Era.LEGACY)
+QUESTION = Result(msgspec.Raw(b'{"resultType":"input_required"}'), Era.MODERN)
 ERROR = PeerError(msgspec.Raw(b'{"code":-32000,"message":"no"}'))
 FAULT = Fault(Kind.UNREACHABLE, "Server 'a' is away.", "a")
 LATE = Fault(Kind.TIMEOUT, "Too late.", "a")
@@ -46,6 +48,18 @@ def test_a_call_takes_a_connection_sends_and_is_answered_with_the_servers_own_re
 
 def test_a_servers_own_error_is_an_answer_like_any_other() -> None:
     (calling() >> Finished(ERROR) << Release() << Reply(ERROR)).end(State.DONE)
+
+
+def test_a_question_that_the_client_cannot_be_asked_is_a_fault() -> None:
+    (calling() >> NeedsInput(QUESTION) << Release() << Reply(UNASKABLE)).end(State.DONE)
+
+
+def test_a_question_is_answered_with_what_the_client_is_to_be_asked() -> None:
+    exchange = Exchange(lambda question: RESULT if question is QUESTION else FAULT)
+    for event in (Called(REQUEST), Leased()):
+        exchange.receive(event)
+    assert exchange.receive(NeedsInput(QUESTION)) == [Release(), Reply(RESULT)]
+    assert exchange.done
 
 
 def test_each_notification_is_passed_on_and_is_a_sign_of_life() -> None:

@@ -1,7 +1,9 @@
 import msgspec
+import pytest
 
-from app.relay.events import Request
-from app.relay.upstream_modern import to_headers, to_params
+from app.protocol.versions import Era
+from app.relay.events import Finished, NeedsInput, Request, Result
+from app.relay.upstream_modern import to_headers, to_outcome, to_params
 
 VERSION = "2026-07-28"
 PREFIX = "io.modelcontextprotocol/"
@@ -14,12 +16,16 @@ def request(token: bytes = b"", **meta: object) -> Request:
     )
 
 
-def test_every_request_says_its_version_and_declares_no_capability() -> None:
+def test_every_request_says_its_version_and_declares_what_it_was_given_and_not_what_is_in_the_meta() -> None:
     params = msgspec.json.decode(
         to_params(request(__protocolVersion="1999", __clientCapabilities={"sampling": {}}), 5, VERSION)
     )
     assert params["_meta"][PREFIX + "protocolVersion"] == VERSION
     assert params["_meta"][PREFIX + "clientCapabilities"] == {}
+    able = Request("tools/call", {}, {}, b"", msgspec.Raw(b'{"elicitation":{}}'))
+    assert msgspec.json.decode(to_params(able, 5, VERSION))["_meta"][PREFIX + "clientCapabilities"] == {
+        "elicitation": {}
+    }
 
 
 def test_the_client_is_named_by_itself_and_else_by_us() -> None:
@@ -43,3 +49,18 @@ def test_everything_else_passes_byte_for_byte() -> None:
 
 def test_headers_are_made_from_the_params_that_are_sent() -> None:
     assert to_headers("tools/call", request().params, VERSION)["Mcp-Name"] == "read"
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b'{"resultType":"input_required","requestState":"x"}', NeedsInput),
+        (b'{ "resultType" : "input_required" }', NeedsInput),
+        (b'{"resultType":"complete","content":[]}', Finished),
+        (b'{"resultType":"complete","note":"input_required"}', Finished),
+        (b'{"content":[{"resultType":"input_required"}]}', Finished),
+        (b'["input_required"]', Finished),
+    ],
+)
+def test_a_result_is_a_question_by_its_own_result_type_alone(raw: bytes, kind: type) -> None:
+    assert to_outcome(msgspec.Raw(raw)) == kind(Result(msgspec.Raw(raw), Era.MODERN))

@@ -1,0 +1,34 @@
+"""What a server is told that the client can do."""
+
+import msgspec
+import pytest
+
+from app.relay.answerable import NONE, answerable
+
+
+def told(declared: object, *, remote: bool = True) -> object:
+    return msgspec.json.decode(answerable(msgspec.Raw(msgspec.json.encode(declared)), remote=remote))
+
+
+def test_what_can_be_asked_through_us_is_told_with_all_that_it_says() -> None:
+    able = {"elicitation": {"form": {}, "url": {}}, "sampling": {"tools": {}}, "roots": {}}
+    assert told(able) == able
+
+
+def test_a_local_server_is_not_told_of_roots() -> None:
+    assert told({"elicitation": {}, "roots": {}}, remote=False) == {"elicitation": {}}
+
+
+def test_tasks_are_not_told_of_and_other_extensions_are() -> None:
+    tasks = "io.modelcontextprotocol/tasks"
+    assert told({"extensions": {tasks: {}}}) == {}
+    assert told({"extensions": {tasks: {}, "com.acme/x": {"a": 1}}}) == {"extensions": {"com.acme/x": {"a": 1}}}
+
+
+def test_what_nobody_knows_is_not_told() -> None:
+    assert told({"tasks": {}, "experimental": {"x": {}}, "elicitation": {}}) == {"elicitation": {}}
+
+
+@pytest.mark.parametrize("raw", [None, b"{}", b"[]", b"7", b'"x"', b"null", b'{"extensions":7}'])
+def test_nothing_is_told_where_nothing_was_declared(raw: bytes | None) -> None:
+    assert bytes(answerable(None if raw is None else msgspec.Raw(raw), remote=True)) == bytes(NONE)
