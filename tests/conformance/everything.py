@@ -58,13 +58,22 @@ def source(server: Everything) -> Path:
             scratch = Path(name)
             with tarfile.open(fetched(server, scratch)) as archive:
                 wanted = [m for m in archive.getmembers() if f"/{INSIDE}/" in m.name or m.name.endswith("/LICENSE")]
-                archive.extractall(scratch / "unpacked", wanted, filter="data")
+                for member in wanted:
+                    _unpack(archive, member, scratch / "unpacked" / member.name)
             (top,) = (scratch / "unpacked").iterdir()
             shutil.move(top / INSIDE, scratch / "ready" / "mcp_everything_server")
             shutil.copyfile(top / "LICENSE", scratch / "ready" / "LICENSE")
             with suppress(FileExistsError):  # another run was faster
                 (scratch / "ready").rename(folder)
     return folder
+
+
+def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    """One regular file of it. (Debian 12's Python is older than `filter`, which newer ones insist on.)"""
+    content = archive.extractfile(member) if member.isfile() else None
+    if content is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.read())
 
 
 def fetched(server: Everything, folder: Path) -> Path:

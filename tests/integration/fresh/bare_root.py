@@ -72,6 +72,8 @@ def make_base(folder: Path) -> None:
     for settings in ("etc/resolv.conf", "etc/apt/apt.conf.d/00proxy"):
         if Path("/", settings).exists():
             shutil.copyfile(Path("/", settings), folder / settings)
+    # Every machine has these names; debootstrap leaves them to whoever configures it.
+    (folder / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
     # Debian makes its bundle anew from these whenever ca-certificates is installed, as python3-venv does.
     shutil.copytree("/usr/local/share/ca-certificates", folder / "usr/local/share/ca-certificates", dirs_exist_ok=True)
     for name, value in os.environ.items():
