@@ -13,8 +13,15 @@ from debian import SetupError, can_install, command_for, install, install_nginx
 from environment import ensure
 from node import ensure_node
 
-# command: the Debian package that has it
-SYSTEM = {"nginx": "nginx", "git": "git", "setpriv": "util-linux"}
+# command: the Debian packages for it
+SYSTEM = {
+    "nginx": ["nginx"],
+    "git": ["git"],
+    "setpriv": ["util-linux"],
+    "cc": ["gcc", "libc6-dev"],  # the bench's load generator
+    "curl": ["curl"],
+    "pgrep": ["procps"],
+}
 STEPS = {
     "ruff format": ["ruff", "format", "--check", "--quiet"],
     "ruff check": ["ruff", "check", "--quiet"],
@@ -30,21 +37,31 @@ def set_up(root: Path) -> str:
     ensure(venv, [root / "requirements.lock", root / "requirements-test.lock"], "dependencies and test tools")
     node = ensure_node(root)
     path = os.pathsep.join([str(venv / "bin"), str(node), os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    missing = [name for name in SYSTEM if shutil.which(name, path=path) is None]
-    if "nginx" in missing and can_install():
-        install_nginx()
-    others = [SYSTEM[name] for name in missing if name != "nginx"]
-    if others and can_install():
-        install(others)
-    still = [name for name in missing if shutil.which(name, path=path) is None]
-    failed = (
-        [f"{', '.join(still)}: install it with\n    {command_for([SYSTEM[name] for name in still])}"] if still else []
-    )
+    failed = _system_programs(path)
     os.environ["PATH"] = path
     failed += testenvs.ensure_all(root, node)
     if failed:
         raise SetupError("\n".join(f"CANNOT SET UP {line}" for line in failed))
     return path
+
+
+def _system_programs(path: str) -> list[str]:
+    """Installs what is missing of them, if we may. Answers a line on what is still missing then."""
+
+    def missing() -> list[str]:
+        return [name for name in SYSTEM if shutil.which(name, path=path) is None]
+
+    if can_install():
+        if "nginx" in missing():
+            install_nginx()
+        if packages := _packages(missing()):
+            install(packages)
+    left = missing()
+    return [f"{', '.join(left)}: install with\n    {command_for(_packages(left))}"] if left else []
+
+
+def _packages(commands: list[str]) -> list[str]:
+    return [package for command in commands for package in SYSTEM[command]]
 
 
 def run(root: Path, path: str, arguments: list[str]) -> int:
