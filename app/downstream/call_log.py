@@ -3,16 +3,26 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from itertools import count
 
 log = logging.getLogger("app.call")
 MAX_NAME = 256
+WriteLine = Callable[[Mapping[str, object]], None]
+
+
+def _to_logger(fields: Mapping[str, object]) -> None:
+    log.info("call", extra={"fields": fields})
 
 
 class CallLog:
-    """Numbers requests and writes their lines. Ids are unique across restarts, and guess nothing."""
+    """Numbers requests and writes their lines. Ids are unique across restarts, and guess nothing.
 
-    def __init__(self) -> None:
+    `write_line` takes a line's fields; serving hands in a faster one than `logging` (serve/call_lines.py).
+    """
+
+    def __init__(self, write_line: WriteLine = _to_logger) -> None:
+        self._write_line = write_line
         self._boot = secrets.token_hex(4)
         self._numbers = count(1)
 
@@ -34,4 +44,4 @@ class CallLog:
             "ms": round((time.perf_counter() - began) * 1000, 2),
             "request": request_id,
         }
-        log.info("call", extra={"fields": fields})
+        self._write_line(fields)

@@ -41,7 +41,10 @@ def with_cors(app: ASGIApp, allows_origin: Callable[[str], bool]) -> ASGIApp:
 
 
 def _origin(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
-    return next((value for name, value in headers if name == b"origin"), None)
+    for name, value in headers:
+        if name == b"origin":
+            return value
+    return None
 
 
 def preflight_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

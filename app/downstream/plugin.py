@@ -38,9 +38,15 @@ class GatewayPlugin(InitPlugin):
     """Serves one gateway. `came_by` tells which of our sockets a request came through."""
 
     def __init__(
-        self, settings: Settings, snapshot: Snapshot, keyring: Keyring, came_by: Callable[[object], Way]
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        keyring: Keyring,
+        came_by: Callable[[object], Way],
+        call_log: CallLog | None = None,
     ) -> None:
         self._settings = settings
+        self._call_log = call_log or CallLog()
         self._snapshot = snapshot
         self._keyring = keyring
         self._gateway: Gateway | None = None
@@ -54,7 +60,7 @@ class GatewayPlugin(InitPlugin):
         return self._gateway
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, CallLog())
+        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, self._call_log)
         handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
         app_config.route_handlers = [handler, health_controller(health)]

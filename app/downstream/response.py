@@ -7,6 +7,7 @@ byte for `WRITE_TIMEOUT` seconds is gone.
 """
 
 import asyncio
+from contextlib import nullcontext
 
 from litestar.types import Message, Receive, Send
 
@@ -22,6 +23,10 @@ from app.relay.notices import to_notice
 
 WRITE_TIMEOUT = 60.0
 PLAIN = Accept(json=True, stream=False)
+# Goes into the socket's buffer at once. Where a connection was stalled before, the kernel or nginx ends it, and a timer
+# of our own for each small answer would cost more than the answer.
+SMALL = 64 * 1024
+_UNBOUNDED = nullcontext()
 JSON = (b"content-type", b"application/json")
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -104,7 +109,7 @@ class RelayResponse:
             await self._write(encode_event(body), more=False)
         else:
             head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
-            await self._emit(_start(status, head), _body(body, more=False))
+            await self._emit(_start(status, head), _body(body, more=False), bounded=len(body) > SMALL)
 
     async def closed(self) -> None:
         """Returns once the client has closed its connection."""
@@ -138,11 +143,11 @@ class RelayResponse:
     async def _write(self, body: bytes, *, more: bool) -> None:
         await self._emit(_body(body, more=more))
 
-    async def _emit(self, *messages: Message) -> None:
+    async def _emit(self, *messages: Message, bounded: bool = True) -> None:
         if self.gone:
             return
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT):
+            async with asyncio.timeout(WRITE_TIMEOUT) if bounded else _UNBOUNDED:
                 for message in messages:
                     await self._send(message)
         except (TimeoutError, OSError):

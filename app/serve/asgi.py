@@ -8,10 +8,12 @@ import time
 from litestar import Litestar
 
 from app.config.masking import secrets_of
+from app.downstream.call_log import CallLog
 from app.downstream.cors import with_cors
 from app.downstream.plugin import GatewayPlugin
 from app.gateway.sources import read_config, read_environ, read_keys, read_settings, to_line
 from app.serve import logs
+from app.serve.call_lines import call_writer
 from app.serve.handover import Handover
 
 log = logging.getLogger("app.serve")
@@ -27,7 +29,7 @@ def create_app() -> object:
     keyring, notices = read_keys(settings, now=time.time())
     for notice in (*snapshot.notices, *notices):
         log.warning(to_line(notice))
-    plugin = GatewayPlugin(settings, snapshot, keyring, Handover.from_env(os.environ).came_by)
+    plugin = GatewayPlugin(settings, snapshot, keyring, Handover.from_env(os.environ).came_by, CallLog(call_writer()))
     app = with_cors(Litestar(plugins=[plugin], openapi_config=None, logging_config=None), plugin.guards.allows_origin)
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.
     gc.collect()

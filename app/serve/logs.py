@@ -52,7 +52,10 @@ class Lines(logging.Handler):
         self._secrets = tuple(sorted({*self._secrets, *known}, key=len, reverse=True))
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record)
+        self.write(self.format(record))
+
+    def write(self, line: str) -> None:
+        """One whole line, without its end; secrets are masked here and nowhere else."""
         for secret in self._secrets:
             if secret in line:
                 line = line.replace(secret, MASK)
@@ -67,7 +70,7 @@ class JsonLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "time": _stamp(record.created),
+            "time": stamp(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": message_of(record),
@@ -84,7 +87,7 @@ class TextLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
         text = f"{message_of(record)}{fields}".translate(_CONTROL)
-        line = f"{_stamp(record.created)} {record.levelname:<7} {record.name}: {text}"
+        line = f"{stamp(record.created)} {record.levelname:<7} {record.name}: {text}"
         if record.exc_info and record.exc_info[0]:
             line += f"\n{self.formatException(record.exc_info)}"
         return line
@@ -144,7 +147,8 @@ def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
 _second: tuple[int, str] = (0, "")
 
 
-def _stamp(created: float) -> str:
+def stamp(created: float) -> str:
+    """Unix time as lines show it: UTC, to the millisecond."""
     global _second  # noqa: PLW0603 - a cache of one entry: strftime costs more than the rest of the line
     whole = int(created)
     if whole != _second[0]:

@@ -26,6 +26,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from app.gateway.drain import DRAIN
+from app.serve.cork import Cork
 from app.serve.orphans import become_subreaper, die_with, end_descendants
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
     httptools takes such an offer (`Upgrade: h2c`, which Java's client makes) as accepted, and the body as lost.
     """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn's own type
+        super().connection_made(Cork(transport, self.loop))
 
     def data_received(self, data: bytes) -> None:
         if b"pgrade" in data and not getattr(self.cycle, "more_body", False):

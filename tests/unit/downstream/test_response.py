@@ -128,8 +128,8 @@ async def test_a_client_that_takes_no_byte_is_given_up(monkeypatch: pytest.Monke
         await asyncio.Event().wait()
 
     response = RelayResponse(wire.receive, stuck, "r-1", Era.LEGACY, b"1")
-    await response.reply(RESULT)
-    assert response.outcome == "ok"
+    await response.reply(Result(msgspec.Raw(b'{"content":"%b"}' % (b"x" * module.SMALL)), Era.LEGACY))
+    assert response.gone
 
 
 async def test_plain_answers_are_whole() -> None:
