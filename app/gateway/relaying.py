@@ -80,7 +80,7 @@ def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
     """The call; where it carries a state of ours, with the server's own state, and going to that server alone."""
     message = call.message
     state = message.params.get(STATE)
-    if state is None or message.method not in ASKABLE:
+    if state is None or bytes(state) == b"null" or message.method not in ASKABLE:
         return call
     turn = gateway.continuations.resume(state, _binding(call))
     if isinstance(turn, Fault):

@@ -24,6 +24,8 @@ STATE = "requestState"
 ANSWERS = "inputResponses"
 # Seconds. Long enough for a person to think and type, short enough that a stolen state is soon worth nothing.
 LIFETIME = 600
+# Bytes of params that are read to tell what they say.
+READABLE = 16384
 # One text for everything that can be wrong: which it was would help only who tries them out.
 REFUSED = Fault(
     Kind.INVALID_PARAMS,
@@ -85,10 +87,12 @@ class Continuations:
 def binding_of(principal: str, method: str, params: Members) -> bytes:
     """Whose request it is and what it asks, in a form that is the same for no two of them.
 
-    Another order of an object's members is no other request; any other number, text or repetition is.
+    Another order of an object's members is no other request; any other number, text or repetition is. Of a large
+    request every byte counts: reading it would hold up everybody else's.
     """
     said = {name: value for name, value in params.items() if name not in (STATE, ANSWERS, "_meta")}
-    told = sorted((name, _canonical(value)) for name, value in said.items())
+    large = sum(memoryview(value).nbytes for value in said.values()) > READABLE
+    told = sorted((name, bytes(value) if large else _canonical(value)) for name, value in said.items())
     return sha256(repr((principal, method, told)).encode()).digest()
 
 

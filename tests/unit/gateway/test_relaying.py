@@ -11,18 +11,25 @@ from app.config.keys import Keyring
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec, Snapshot
 from app.gateway.generation import Generation
 from app.gateway.relaying import Relayed, limits, pool_key, relay
+from app.gateway.sealing import KEY_BYTES, Sealing
 from app.gateway.sessions import Session, SessionTable
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import Message
+from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.versions import Era
 from app.relay.catalog import Item, Members, ServerCatalog
-from app.relay.events import Detached, Disconnected, Failed, Finished, PeerError, Result
+from app.relay.continuation import REFUSED, Continuations
+from app.relay.events import Detached, Disconnected, Failed, Finished, NeedsInput, PeerError, Request, Result
 from app.relay.policy import Grant
 from tests.unit.gateway.conftest import PlayedClient, PlayedLease, PlayedUpstream
 
 PATIENCE = 5.0
+KEY = bytes(KEY_BYTES)
 EVERYTHING = Grant(["*"])
 MISSING = Finished(PeerError(msgspec.Raw(b'{"code":-32602,"message":"no such resource"}')))
+QUESTION = NeedsInput(
+    Result(msgspec.Raw(b'{"resultType":"input_required","inputRequests":{},"requestState":"theirs"}'), Era.MODERN)
+)
 FOUND = Finished(Result(msgspec.Raw(b'{"contents":[]}'), Era.LEGACY))
 
 
@@ -66,8 +73,11 @@ class Server(PlayedUpstream):
         async with asyncio.timeout(PATIENCE):
             await self.lease.sent_once.wait()
 
-    def says(self, event: Finished | Failed) -> None:
+    def says(self, event: Finished | NeedsInput | Failed) -> None:
         self.lease.sent[-1][1](event)
+
+    def heard(self) -> Request:
+        return self.lease.sent[-1][0]
 
 
 def server(name: str, listed: ServerCatalog | None, *, prefix: str | None = None) -> Server:
@@ -83,6 +93,9 @@ class House:
     current: Generation
     drivers: set[object] = field(default_factory=set)
     sessions: SessionTable = field(default_factory=lambda: SessionTable(lambda: 0.0))
+    continuations: Continuations = field(
+        default_factory=lambda: Continuations(Sealing(KEY).seal, Sealing(KEY).unseal, lambda: 0.0)
+    )
 
 
 class Play:
@@ -102,6 +115,22 @@ class Play:
         view = lambda: self.house.current.view(grant)  # noqa: E731 - read again at each step
         call = Relayed("ann", self.session, Era.LEGACY, asked, {}, b"", view)
         return client, self.tasks.create_task(relay(self.house, call, client))
+
+    async def asks(
+        self, asked: Message, server: Server, says: Finished | NeedsInput, grant: Grant = EVERYTHING
+    ) -> Members:
+        """A modern client's call that `server` answers so; the members of the result that the client gets."""
+        client = PlayedClient(Disconnected())
+        able = {CLIENT_CAPABILITIES: raw({"elicitation": {}, "roots": {}})}
+        call = Relayed("ann", None, Era.MODERN, asked, able, b"", lambda: self.house.current.view(grant))
+        server.lease.sent_once.clear()
+        task = self.tasks.create_task(relay(self.house, call, client))
+        await server.asked()
+        server.says(says)
+        await ended(task)
+        [outcome] = client.outcomes
+        assert isinstance(outcome, Result), outcome
+        return msgspec.json.decode(outcome.raw, type=Members)
 
 
 @pytest.fixture
@@ -218,6 +247,70 @@ async def test_a_completion_is_not_asked_of_a_server_that_completes_nothing(play
     client, task = play(server("a", listed)).begin(message("completion/complete", ref=reference, argument={}))
     await ended(task)
     assert [found.kind for found in client.outcomes] == [Kind.METHOD_NOT_FOUND]
+
+
+async def test_a_question_comes_back_to_the_server_that_asked_with_its_own_state(play: Callable[..., Play]) -> None:
+    one = server("a", catalog("x"))
+    scene = play(one)
+    asked = await scene.asks(message("tools/call", name="a__x"), one, QUESTION)
+    state = msgspec.json.decode(asked["requestState"])
+    assert state != "theirs"
+    answer = message("tools/call", name="a__x", requestState=state, inputResponses={"n": 1})
+    await scene.asks(answer, one, FOUND)
+    sent = one.heard()
+    assert {name: bytes(value) for name, value in sent.params.items()} == {
+        "name": b'"x"',
+        "requestState": b'"theirs"',
+        "inputResponses": b'{"n":1}',
+    }
+
+
+async def test_the_answer_goes_to_the_server_that_asked_and_no_other_is_tried(play: Callable[..., Play]) -> None:
+    one, two = (server(name, catalog(resources={})) for name in "ab")
+    scene = play(one, two)
+    read = message("resources/read", uri="x://y")
+    first = scene.tasks.create_task(scene.asks(read, two, QUESTION))
+    await one.asked()
+    one.says(MISSING)
+    state = msgspec.json.decode((await first)["requestState"])
+    await scene.asks(message("resources/read", uri="x://y", requestState=state), two, FOUND)
+    assert len(one.lease.sent) == 1
+
+
+async def test_the_answer_is_refused_where_the_server_that_asked_is_out_of_reach(play: Callable[..., Play]) -> None:
+    one, two = (server(name, catalog(resources={})) for name in "ab")
+    scene = play(one, two)
+    read = message("resources/read", uri="x://y")
+    state = msgspec.json.decode((await scene.asks(read, one, QUESTION))["requestState"])
+    client, task = scene.begin(message("resources/read", uri="x://y", requestState=state), grant=Grant(["b"]))
+    await ended(task)
+    assert client.outcomes == [REFUSED]
+    assert two.lease.sent == []
+
+
+async def test_a_made_up_state_is_refused_and_goes_nowhere(play: Callable[..., Play]) -> None:
+    one = server("a", catalog("x"))
+    client, task = play(one).begin(message("tools/call", name="a__x", requestState="made up"))
+    await ended(task)
+    assert client.outcomes == [REFUSED]
+    assert one.lease.sent == []
+
+
+async def test_a_legacy_client_that_is_asked_all_the_same_hears_whose_fault_it_is(play: Callable[..., Play]) -> None:
+    one = server("a", catalog("x"))
+    client, task = play(one).begin(message("tools/call", name="a__x"))
+    await one.asked()
+    one.says(QUESTION)
+    await ended(task)
+    assert [(found.kind, found.server) for found in client.outcomes] == [(Kind.PROTOCOL, "a")]
+    assert bytes(one.heard().capabilities) == b"{}"
+    assert one.lease.released == 1
+
+
+async def test_a_local_server_hears_of_the_capabilities_that_mean_something_to_it(play: Callable[..., Play]) -> None:
+    one = server("a", catalog("x"))
+    await play(one).asks(message("tools/call", name="a__x"), one, FOUND)
+    assert bytes(one.heard().capabilities) == b'{"elicitation":{}}'
 
 
 def test_a_tools_time_is_its_own_and_nothing_takes_longer_than_the_longest() -> None:

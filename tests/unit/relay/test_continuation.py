@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Members
-from app.relay.continuation import LIFETIME, REFUSED, Continuations, Turn, binding_of, with_state
+from app.relay.continuation import LIFETIME, READABLE, REFUSED, Continuations, Turn, binding_of, with_state
 from app.relay.events import Result
 
 NOW = 1_000_000.0
@@ -133,6 +133,17 @@ def test_what_a_retry_adds_is_not_what_it_asks() -> None:
 def test_the_order_and_the_spacing_of_an_objects_members_say_nothing() -> None:
     assert bound(arguments=' { "w" : 1.50, "x":[ 1,{"y":"\\u007a"}]} ') == bound()
     assert binding_of("ann", "tools/call", dict(reversed(CALL.items()))) == bound()
+
+
+def test_a_large_request_is_the_same_byte_for_byte_alone() -> None:
+    large = '{"x":1,"y":"' + "z" * READABLE + '"}'
+    assert bound(arguments=large) == bound(arguments=large)
+    assert bound(arguments=large) != bound(arguments=large.replace("1", " 1"))
+
+
+@pytest.mark.parametrize("text", [r'"\ud800"', "9" * 900, "[" * 100 + "]" * 100, r'"\u0000"', "-0.0", "1e300"])
+def test_whatever_a_client_may_send_has_a_binding(text: str) -> None:
+    assert bound(arguments=text) == bound(arguments=f" {text} ")
 
 
 @pytest.mark.parametrize(

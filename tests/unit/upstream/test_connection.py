@@ -7,7 +7,7 @@ import pytest
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.relay.events import Failed, Finished, Noticed, PeerError, Request, Result, UpstreamEvent
+from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, UpstreamEvent
 from app.upstream.connection import Connection
 from app.upstream.errors import UpstreamError
 from tests.support.recorded import RecordedWire
@@ -195,3 +195,28 @@ def test_what_goes_out_is_one_json_document(wire: RecordedWire, connection: Conn
     connection.notify('notifications/"odd"', b'{"a":1}')
     connection.notify("notifications/initialized")
     assert [json.loads(sent.body).get("params") for sent in wire.sent] == [{"a": 1}, None]
+
+
+async def test_a_modern_servers_question_is_told_apart_from_an_answer(wire: RecordedWire) -> None:
+    connection = wire.receiver = Connection(wire, "files", Era.MODERN)
+    connection.adopt(Era.MODERN, "2026-07-28")
+    heard: list[UpstreamEvent] = []
+    connection.send(ECHO, heard.append)
+    question = b'{"resultType":"input_required","inputRequests":{}}'
+    connection.received(b'{"jsonrpc":"2.0","id":1,"result":%b}' % question)
+    assert heard == [NeedsInput(Result(msgspec.Raw(question), Era.MODERN))]
+
+
+async def test_a_question_about_our_own_request_is_the_servers_fault(wire: RecordedWire) -> None:
+    connection = wire.receiver = Connection(wire, "files", Era.MODERN)
+    connection.adopt(Era.MODERN, "2026-07-28")
+    question = b'{"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","inputRequests":{}}}'
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_received, connection, question)
+        with pytest.raises(UpstreamError) as caught:
+            await connection.call(Request("tools/list", {}, {}), 5)
+    assert caught.value.fault.kind is Kind.PROTOCOL
+
+
+async def _received(connection: Connection, message: bytes) -> None:
+    connection.received(message)
