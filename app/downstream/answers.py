@@ -20,7 +20,7 @@ def initialize(view: View, version: str) -> bytes:
     """The result of `initialize`, for the negotiated `version`."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": view.capabilities(),
+        "capabilities": view.capabilities,
         "serverInfo": IDENTITY,
     }
     instructions = view.instructions()
@@ -32,7 +32,7 @@ def discover(view: View) -> bytes:
     result: dict[str, object] = {
         "resultType": "complete",
         "supportedVersions": SUPPORTED_VERSIONS,
-        "capabilities": view.capabilities(),
+        "capabilities": view.capabilities,
         "ttlMs": 0,
         "cacheScope": "private",
         "_meta": {SERVER_INFO: IDENTITY},
@@ -49,10 +49,18 @@ def requested_version(inbound: Inbound) -> str | Fault:
     return negotiate(requested)
 
 
+def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
+    """Why a method is none here: no visible server has its capability, so that discover does not advertise it.
+
+    Modern alone (2026-07-28, "Unknown methods"); legacy clients ask for lists that nobody has, and get empty ones.
+    """
+    if inbound.era is Era.LEGACY or not method.capability or method.capability in view.capabilities:
+        return None
+    return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
+
+
 def listing(view: View, inbound: Inbound, method: Method) -> bytes | Fault:
     """The result of a list method. Everything is on one page, so there is no cursor we could have given."""
     if "cursor" in inbound.message.params:
         return Fault(Kind.INVALID_PARAMS, "Unknown cursor: every list is one page.")
-    if inbound.era is Era.MODERN and method.capability not in view.capabilities():
-        return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
     return view.list_result(_LISTING[method.listed], inbound.era)

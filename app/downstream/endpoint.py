@@ -127,6 +127,10 @@ class Endpoint:
         if inbound.method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
+        unoffered = answers.unoffered(self._view(visit), inbound, inbound.method)
+        if unoffered is not None:
+            await visit.response.reply(unoffered)
+            return ""
         if inbound.method.answer is Answer.RELAY:
             return await self._relay(visit)
         await self._answer(visit, inbound.method.answer)

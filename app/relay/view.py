@@ -4,6 +4,7 @@ Pure. A view is kept until a catalog changes, and with it its lists as ready-mad
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import msgspec
 
@@ -92,6 +93,7 @@ class View:
         """How many of `server`'s items are in the list."""
         return sum(entry.source.server == server for entry in self._routes[listing].values())
 
+    @cached_property
     def capabilities(self) -> dict[str, dict[str, object]]:
         """What the visible servers offer together, without what is not relayed; all, while one has yet to say."""
         if any(source.catalog is None for source in self.sources):

@@ -71,9 +71,20 @@ def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
     assert found.kind is Kind.INVALID_PARAMS
 
 
-def test_a_list_nobody_offers_is_empty_for_a_legacy_client_and_unknown_to_a_modern_one() -> None:
-    method = METHODS["prompts/list"]
-    assert answers.listing(VIEW, inbound("prompts/list"), method) == b'{"prompts":[]}'
-    found = answers.listing(VIEW, inbound("prompts/list", Era.MODERN), method)
+@pytest.mark.parametrize("name", ["prompts/list", "prompts/get", "completion/complete"])
+def test_what_nobody_offers_is_no_method_for_a_modern_client_and_one_like_any_other_for_a_legacy_one(name: str) -> None:
+    method = METHODS[name]
+    assert answers.unoffered(VIEW, inbound(name), method) is None
+    found = answers.unoffered(VIEW, inbound(name, Era.MODERN), method)
     assert isinstance(found, Fault)
     assert found.kind is Kind.METHOD_NOT_FOUND
+
+
+def test_what_somebody_offers_is_a_method_for_everybody() -> None:
+    for era in Era:
+        assert answers.unoffered(VIEW, inbound("tools/call", era), METHODS["tools/call"]) is None
+        assert answers.unoffered(VIEW, inbound("ping", era), METHODS["ping"]) is None
+
+
+def test_a_list_nobody_offers_is_empty_for_a_legacy_client() -> None:
+    assert answers.listing(VIEW, inbound("prompts/list"), METHODS["prompts/list"]) == b'{"prompts":[]}'

@@ -142,9 +142,9 @@ def test_a_server_not_listed_yet_may_own_names_with_its_prefix_if_the_key_reache
 
 
 def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
-    assert View(DIRECTORY, Grant(["*"])).capabilities() == {"tools": {}, "resources": {}}
-    assert View(DIRECTORY, Grant(["git"])).capabilities() == {"tools": {}}
-    assert set(View(Directory([LATE]), Grant(["*"])).capabilities()) == {"tools", "prompts", "resources", "completions"}
+    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": {}, "resources": {}}
+    assert View(DIRECTORY, Grant(["git"])).capabilities == {"tools": {}}
+    assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {"tools", "prompts", "resources", "completions"}
 
 
 def test_instructions_stand_under_the_name_their_tools_have() -> None:
