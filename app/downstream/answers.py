@@ -9,7 +9,7 @@ from app.protocol.classify import Inbound
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
 from app.protocol.meta import IDENTITY, SERVER_INFO
-from app.protocol.methods import Method
+from app.protocol.methods import Answer, Method
 from app.protocol.versions import SUPPORTED_VERSIONS, Era, negotiate
 from app.relay.view import LISTED, View
 
@@ -52,9 +52,12 @@ def requested_version(inbound: Inbound) -> str | Fault:
 def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
     """Why a method is none here: no visible server has its capability, so that discover does not advertise it.
 
-    Modern alone (2026-07-28, "Unknown methods"); legacy clients ask for lists that nobody has, and get empty ones.
+    Modern alone (2026-07-28, "Unknown methods"); legacy clients ask for lists that nobody has, and get empty ones. A
+    call by name answers as any unknown name does, so that nobody learns what is hidden.
     """
-    if inbound.era is Era.LEGACY or not method.capability or method.capability in view.capabilities:
+    if inbound.era is Era.LEGACY or method.capability in view.capabilities:
+        return None
+    if not (method.answer is Answer.LIST or method.capability == "completions"):
         return None
     return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
 

@@ -71,7 +71,7 @@ def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
     assert found.kind is Kind.INVALID_PARAMS
 
 
-@pytest.mark.parametrize("name", ["prompts/list", "prompts/get", "completion/complete"])
+@pytest.mark.parametrize("name", ["prompts/list", "completion/complete"])
 def test_what_nobody_offers_is_no_method_for_a_modern_client_and_one_like_any_other_for_a_legacy_one(name: str) -> None:
     method = METHODS[name]
     assert answers.unoffered(VIEW, inbound(name), method) is None
@@ -80,10 +80,11 @@ def test_what_nobody_offers_is_no_method_for_a_modern_client_and_one_like_any_ot
     assert found.kind is Kind.METHOD_NOT_FOUND
 
 
-def test_what_somebody_offers_is_a_method_for_everybody() -> None:
+def test_what_somebody_offers_or_hides_is_a_method_for_everybody() -> None:
     for era in Era:
         assert answers.unoffered(VIEW, inbound("tools/call", era), METHODS["tools/call"]) is None
         assert answers.unoffered(VIEW, inbound("ping", era), METHODS["ping"]) is None
+        assert answers.unoffered(VIEW, inbound("prompts/get", era), METHODS["prompts/get"]) is None
 
 
 def test_a_list_nobody_offers_is_empty_for_a_legacy_client() -> None:
