@@ -43,8 +43,11 @@ class GatewayPlugin(InitPlugin):
         snapshot: Snapshot,
         keyring: Keyring,
         came_by: Callable[[object], Way],
+        *,
         call_log: CallLog | None = None,
+        launched: float = 0.0,
     ) -> None:
+        self._launched = launched
         self._settings = settings
         self._call_log = call_log or CallLog()
         self._snapshot = snapshot
@@ -73,7 +76,7 @@ class GatewayPlugin(InitPlugin):
     @asynccontextmanager
     async def _lifespan(self, app: Litestar) -> AsyncGenerator[None]:
         _mend_parameters(app.asgi_router.root_route_map_node)
-        self._gateway = Gateway(self._settings, self._snapshot, self._keyring)
+        self._gateway = Gateway(self._settings, self._snapshot, self._keyring, launched=self._launched)
         async with self._gateway.running():
             yield
 

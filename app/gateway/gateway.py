@@ -29,8 +29,10 @@ from app.upstream.registry import UpstreamRegistry
 
 log = logging.getLogger("app.gateway")
 
-# What a list waits for a server that is still starting; with the gateway's own start it is below 3 s.
-LIST_WAIT = 1.5
+# What a list waits for a server that is still starting. One that is asked for while the gateway itself starts is
+# answered by so many seconds from the command: nobody waits 3 s for the first list because one server hangs.
+LIST_WAIT = 2.0
+FIRST_LIST = 2.6
 SWEEP = 60.0
 # After this, calls in flight at a stop are told: with the 3 s that a stubborn server takes, all is over within 6 s.
 DRAIN_CALLS = 2.4
@@ -42,7 +44,8 @@ STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call 
 class Gateway:
     """`current` is what new requests enter; swapping it is one assignment.
 
-    `drain` tells of the stop. `adopt_orphans` makes the process their subreaper: only where it has no other children.
+    `drain` tells of the stop; `launched` is when the command was given, on the machine's monotonic clock.
+    `adopt_orphans` makes the process their subreaper: only where it has no other children.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class Gateway:
         keyring: Keyring,
         *,
         drain: Drain = DRAIN,
+        launched: float = 0.0,
         adopt_orphans: bool = True,
     ) -> None:
         self.settings = settings
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
         self.drain = drain
+        self._launched = launched
         self._adopt_orphans = adopt_orphans
         self._snapshot = snapshot
         self._keyring = keyring
@@ -90,7 +95,8 @@ class Gateway:
         upstreams = [self.current.upstreams[source.server] for source in view.sources]
         for upstream in upstreams:
             upstream.refresh_if_older_than(STALE)
-        waits = [(upstream, upstream.patience(LIST_WAIT)) for upstream in upstreams if upstream.unlisted]
+        wait = list_wait(self._launched, time.monotonic())
+        waits = [(upstream, upstream.patience(wait)) for upstream in upstreams if upstream.unlisted]
         tasks = [self.tasks.create_task(upstream.wait_listed(left)) for upstream, left in waits if left]
         if tasks:
             await asyncio.wait(tasks)
@@ -118,3 +124,9 @@ class Gateway:
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
             driver.inbox.put(Expired(STOPPING))
+
+
+def list_wait(launched: float, now: float) -> float:
+    """Seconds that a list asked for now waits for servers that are starting."""
+    left = launched + FIRST_LIST - now
+    return left if 0.5 <= left < LIST_WAIT else LIST_WAIT

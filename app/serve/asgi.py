@@ -29,7 +29,10 @@ def create_app() -> object:
     keyring, notices = read_keys(settings, now=time.time())
     for notice in (*snapshot.notices, *notices):
         log.warning(to_line(notice))
-    plugin = GatewayPlugin(settings, snapshot, keyring, Handover.from_env(os.environ).came_by, CallLog(call_writer()))
+    handover = Handover.from_env(os.environ)
+    plugin = GatewayPlugin(
+        settings, snapshot, keyring, handover.came_by, call_log=CallLog(call_writer()), launched=handover.started
+    )
     app = with_cors(Litestar(plugins=[plugin], openapi_config=None, logging_config=None), plugin.guards.allows_origin)
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.
     gc.collect()

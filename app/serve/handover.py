@@ -23,6 +23,8 @@ class Handover:
     """`module:factory` of the ASGI app."""
     edge_socket: str = ""
     """Where nginx speaks to us: the peer is `X-Real-IP`. Empty: no nginx, clients connect directly."""
+    started: float = 0.0
+    """When the launcher was, on the monotonic clock, which all processes of a machine share."""
     control_socket: str = ""
     """Where our own commands speak to us, proven to run under our uid. Empty: there is none."""
 

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -63,6 +64,7 @@ class Start:
                 fds=tuple(listener.fileno() for listener in (*served, *control)),
                 app=app or APP,
                 edge_socket=str(edge) if binary else "",
+                started=time.monotonic(),
                 control_socket=str(control[0].getsockname()) if control else "",
             )
             self.app = self._arbiter(env, handover)

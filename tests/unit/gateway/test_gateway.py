@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from app.gateway import gateway as module
+from app.gateway.gateway import LIST_WAIT, list_wait
 from app.gateway.relaying import Relayed, relay
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import Message
@@ -110,3 +111,13 @@ async def test_idle_sessions_are_swept(tmp_path: Path, monkeypatch: pytest.Monke
         async with asyncio.timeout(5):
             while len(gateway.sessions):  # noqa: ASYNC110 - a sweep tells nobody
                 await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("since_the_command", "wait"),
+    [(0.9, 1.7), (1.5, 1.1), (2.0, 0.6), (2.3, LIST_WAIT), (60.0, LIST_WAIT), (0.0, LIST_WAIT)],
+)
+def test_a_first_list_is_there_before_three_seconds_and_a_later_one_waits_two(
+    since_the_command: float, wait: float
+) -> None:
+    assert list_wait(1000.0, 1000.0 + since_the_command) == pytest.approx(wait)
