@@ -11,7 +11,7 @@ import msgspec
 
 from app.config.addresses import split_url
 from app.config.reading import EntryReader, Field
-from app.config.schema import ALIASES, ALL_KEYS, ELSEWHERE, ERAS, FILTER_KEYS, KEYS, LATER, POOLS, TRANSPORTS
+from app.config.schema import ALIASES, ALL_KEYS, ELSEWHERE, ERAS, FILTER_KEYS, KEYS, LATER, POOLS, REPLACE, TRANSPORTS
 from app.config.snapshot import DisabledServer, Notice, ServerSpec, ToolFilter
 from app.config.spelling import did_you_mean
 from app.config.tree import Array, Member
@@ -54,7 +54,8 @@ def read_entry(
             _READERS[key](reader, field, values)
     if reader.errors:
         reason = "; ".join(_reason(notice, path) for notice in reader.errors)
-        return DisabledServer(name, label, reason), _in_file_order(reader)
+        missing = all(notice.missing for notice in reader.errors)
+        return DisabledServer(name, label, reason, missing=missing), _in_file_order(reader)
     spec = msgspec.convert(values, ServerSpec)
     if spec.timeout > spec.max_timeout:
         where = known.get("timeout") or known["max_timeout"]
@@ -206,4 +207,5 @@ _READERS: dict[str, Callable[[EntryReader, Field, Values], None]] = {
     "pool": _put("pool", lambda reader, field: reader.choice(field, POOLS)),
     "roots": _put("roots", EntryReader.boolean),
     "era": _put("era", lambda reader, field: reader.choice(field, ERAS)),
+    "replace": _put("replace", lambda reader, field: reader.choice(field, REPLACE)),
 }

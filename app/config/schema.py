@@ -30,6 +30,7 @@ TRANSPORTS: dict[str, Literal["stdio", "http", "sse"]] = {
 }
 POOLS = ("auto", "one", "client", "session")
 ERAS = ("auto", "legacy", "modern", "mirror")
+REPLACE = ("ready", "always")
 
 KEYS: dict[str, Key] = {
     "command": Key("string", "The program of a stdio server.", "stdio"),
@@ -48,11 +49,12 @@ KEYS: dict[str, Key] = {
     "pool": Key("choice", "How clients share the server's sessions.", choices=POOLS),
     "roots": Key("boolean", "Pass the client's roots on: true for remote servers, false for stdio ones."),
     "era": Key("choice", "Which revisions to speak to it.", choices=ERAS),
+    "replace": Key("choice", "When an edit of it replaces what runs: once ready, or always at once.", choices=REPLACE),
 }
 ALIASES = {"type": "transport", "serverUrl": "url", "httpUrl": "url"}
 FILTER_KEYS = ("allow", "deny")
 # (life): asking for one of them must not be ignored, so its server does not run.
-LATER = ("start", "idle_timeout", "required", "replace", "limits")
+LATER = ("start", "idle_timeout", "required", "limits")
 ALL_KEYS = (*KEYS, *ALIASES, *LATER)
 ROOTS = ("mcpServers", "servers")
 # Keys of other programs that ask for something we spell differently.

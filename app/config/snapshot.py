@@ -38,6 +38,8 @@ class ServerSpec(msgspec.Struct, frozen=True):
     pool: Literal["auto", "one", "client", "session"] = "auto"
     roots: bool = False
     era: Literal["auto", "legacy", "modern", "mirror"] = "auto"
+    replace: Literal["ready", "always"] = "ready"
+    """When an edit of it takes the place of what runs: once it is READY, or at once."""
 
     @property
     def remote(self) -> bool:
@@ -51,6 +53,8 @@ class DisabledServer(msgspec.Struct, frozen=True):
     label: str
     reason: str
     by_user: bool = False
+    missing: bool = False
+    """The only faults are environment variables that are not set: a reload is not refused for it."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -61,6 +65,8 @@ class Notice(msgspec.Struct, frozen=True):
     message: str
     hint: str = ""
     error: bool = False
+    missing: bool = False
+    """The error is that an environment variable is not set."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

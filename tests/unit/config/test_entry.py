@@ -106,7 +106,7 @@ def test_what_is_wrong_disables_the_server_with_the_reason(members: dict[str, An
     assert message in notice.message
 
 
-@pytest.mark.parametrize("key", ["start", "idle_timeout", "required", "replace", "limits"])
+@pytest.mark.parametrize("key", ["start", "idle_timeout", "required", "limits"])
 def test_a_key_of_a_later_feature_disables_the_server_by_name(key: str) -> None:
     snapshot = compiled({"command": "x", key: True})
     assert snapshot.disabled[0].reason == f"{key}: is not supported by this version (remove it)"
@@ -233,3 +233,10 @@ def test_an_empty_name_is_disabled() -> None:
     snapshot = read_snapshot(b'{"servers": {"": {"command": "x"}}}', "f.json", {})
     assert isinstance(snapshot, Snapshot)
     assert snapshot.disabled[0].reason == "a server needs a name"
+
+
+@pytest.mark.parametrize(("more", "missing"), [({}, True), ({"headres": {}}, False)])
+def test_an_entry_tells_whether_a_variable_is_all_that_it_lacks(more: dict[str, object], missing: bool) -> None:
+    snapshot = compiled({"command": "${NOPE}", **more})
+    assert [server.missing for server in snapshot.disabled] == [missing]
+    assert sum(notice.missing for notice in snapshot.notices) == 1
