@@ -21,6 +21,7 @@ from app.downstream.guards import Guards
 from app.downstream.health import Health, health_controller
 from app.downstream.refusals import HANDLERS
 from app.gateway.gateway import Gateway
+from app.gateway.reload import Reload
 
 PATHS = ["/mcp", "/servers/{name:str}/mcp"]
 
@@ -35,14 +36,20 @@ class EndpointHandler(ASGIRouteHandler):
 
 
 class GatewayPlugin(InitPlugin):
-    """Serves one gateway. `came_by` tells which of our sockets a request came through."""
+    """Serves one gateway. `came_by` tells which of our sockets a request came through; `reload` takes its edits."""
 
     def __init__(
-        self, settings: Settings, snapshot: Snapshot, keyring: Keyring, came_by: Callable[[object], Way]
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        keyring: Keyring,
+        came_by: Callable[[object], Way],
+        reload: Callable[[Gateway], Reload] | None = None,
     ) -> None:
         self._settings = settings
         self._snapshot = snapshot
         self._keyring = keyring
+        self._reload = reload
         self._gateway: Gateway | None = None
         self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
         self.guards = Guards(settings, self._authenticator)
@@ -54,7 +61,7 @@ class GatewayPlugin(InitPlugin):
         return self._gateway
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, CallLog())
+        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, CallLog(), self._authenticator.identify)
         handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
         app_config.route_handlers = [handler, health_controller(health)]
@@ -68,7 +75,9 @@ class GatewayPlugin(InitPlugin):
     async def _lifespan(self, app: Litestar) -> AsyncGenerator[None]:
         _mend_parameters(app.asgi_router.root_route_map_node)
         self._gateway = Gateway(self._settings, self._snapshot, self._keyring)
-        async with self._gateway.running():
+        async with self._gateway.running() as gateway:
+            if self._reload:
+                gateway.own(self._reload(gateway).run())
             yield
 
 

@@ -15,12 +15,14 @@ import anyio
 from app.config.keys import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
+from app.gateway.broadcast import STALE, Broadcast, End
 from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
 from app.gateway.generation import Generation
 from app.gateway.sessions import SessionTable
 from app.protocol.faults import Fault, Kind
 from app.relay.events import Expired
+from app.relay.policy import Grant
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
 
@@ -31,8 +33,6 @@ LIST_WAIT = 1.75
 SWEEP = 60.0
 # After this, calls in flight at a stop are told: with the 3 s that a stubborn server takes, all is over within 6 s.
 DRAIN_CALLS = 2.4
-# A remote server without a feed of changes is listed anew when its catalog is older than this and somebody asks.
-STALE = 60.0
 STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call is unknown.", retry_after=2.0)
 
 
@@ -54,6 +54,7 @@ class Gateway:
         self.settings = settings
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
+        self.broadcast = Broadcast(self._view)
         self.drain = drain
         self._adopt_orphans = adopt_orphans
         self._snapshot = snapshot
@@ -72,7 +73,9 @@ class Gateway:
             )
             upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
-            housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain(registry))]
+            self.broadcast.watch(upstreams.values())
+            work = (self._sweep(), self._drain(registry), self.broadcast.run())
+            housekeeping = [tasks.create_task(task) for task in work]
             try:
                 yield self
             finally:
@@ -91,6 +94,9 @@ class Gateway:
         if tasks:
             await asyncio.wait(tasks)
 
+    def _view(self, grant: Grant, only: str) -> View:
+        return self.current.view(grant, only)
+
     def _data_directory(self) -> Path | None:
         directory = Path(self.settings.data_dir)
         try:
@@ -105,8 +111,9 @@ class Gateway:
             self.sessions.expire()
 
     async def _drain(self, registry: UpstreamRegistry) -> None:
-        """From the first moment of a stop: end the servers that nobody waits for, then tell those who still wait."""
+        """From the first moment of a stop: end streams and the servers that nobody waits for, then tell who waits."""
         await self.drain.wait()
+        self.broadcast.end(End.DRAINED)
         busy = {driver.server for driver in self.drivers}
         for name, upstream in self.current.upstreams.items():
             if name not in busy:
