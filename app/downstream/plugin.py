@@ -21,7 +21,6 @@ from app.downstream.guards import Guards
 from app.downstream.health import Health, health_controller
 from app.downstream.refusals import HANDLERS
 from app.gateway.gateway import Gateway
-from app.gateway.reload import Reload
 
 PATHS = ["/mcp", "/servers/{name:str}/mcp"]
 
@@ -36,20 +35,14 @@ class EndpointHandler(ASGIRouteHandler):
 
 
 class GatewayPlugin(InitPlugin):
-    """Serves one gateway. `came_by` tells which of our sockets a request came through; `reload` takes its edits."""
+    """Serves one gateway. `came_by` tells which of our sockets a request came through."""
 
     def __init__(
-        self,
-        settings: Settings,
-        snapshot: Snapshot,
-        keyring: Keyring,
-        came_by: Callable[[object], Way],
-        reload: Callable[[Gateway], Reload] | None = None,
+        self, settings: Settings, snapshot: Snapshot, keyring: Keyring, came_by: Callable[[object], Way]
     ) -> None:
         self._settings = settings
         self._snapshot = snapshot
         self._keyring = keyring
-        self._reload = reload
         self._gateway: Gateway | None = None
         self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
         self.guards = Guards(settings, self._authenticator)
@@ -75,9 +68,7 @@ class GatewayPlugin(InitPlugin):
     async def _lifespan(self, app: Litestar) -> AsyncGenerator[None]:
         _mend_parameters(app.asgi_router.root_route_map_node)
         self._gateway = Gateway(self._settings, self._snapshot, self._keyring)
-        async with self._gateway.running() as gateway:
-            if self._reload:
-                gateway.own(self._reload(gateway).run())
+        async with self._gateway.running():
             yield
 
 
