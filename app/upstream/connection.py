@@ -37,6 +37,8 @@ CHANGES = {
     "notifications/tools/list_changed": "tools",
     "notifications/prompts/list_changed": "prompts",
     "notifications/resources/list_changed": "resources",
+    # A feed that opens may have missed a change of any kind.
+    "notifications/subscriptions/acknowledged": "tools",
 }
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
@@ -75,6 +77,7 @@ class Connection:
         self._methods: dict[str, bytes] = {}
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
+        self._feed = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.fault else f"{len(self._pending)} pending"
@@ -82,7 +85,8 @@ class Connection:
 
     @property
     def pending(self) -> int:
-        return len(self._pending)
+        """Requests under way, without the feed, which is no call."""
+        return len(self._pending) - (self._feed in self._pending)
 
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
@@ -130,6 +134,15 @@ class Connection:
     async def call(self, request: Request, timeout: float) -> Result | PeerError:
         """`send` for callers that wait. Raises as `ask` does."""
         return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
+
+    async def subscribe(self, request: Request) -> Result | PeerError:
+        """`call` for the feed of changes, of which a session has one at a time: it lasts. Raises when it is lost."""
+
+        def send(sink: Sink) -> int:
+            self._feed = self._next_id
+            return self.send(request, sink)
+
+        return await self._answer(send, request.method, None)
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
         last: list[Finished | Failed] = []

@@ -31,6 +31,8 @@ log = logging.getLogger("app.upstream")
 MESSAGE_LIMIT = 16 * 1024 * 1024
 ERROR_LIMIT = 64 * 1024
 RESUME_ATTEMPTS = 3
+# What is received, as if the server had said so, when its own stream is back: a change may have been told to nobody.
+MISSED = jsonrpc.notification("notifications/tools/list_changed", b"")
 # What the config may not set: these describe our messages and our connections.
 _OURS = frozenset({"accept", "connection", "content-length", "content-type", "transfer-encoding"})
 _MIRRORED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"})
@@ -80,7 +82,10 @@ class HttpSession:
                 self._receiver.received(event.data)
             return False
 
-        if await listen(self._get, take, self._spec.name) == 404:
+        def reopened() -> None:
+            self._receiver.received(MISSED)
+
+        if await listen(self._get, take, self._spec.name, reopened) == 404:
             self._end(None)
 
     async def delete(self) -> None:

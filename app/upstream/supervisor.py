@@ -14,6 +14,7 @@ import anyio
 
 from app.config.identity import identity
 from app.protocol.faults import Fault, Kind
+from app.upstream import feed
 from app.upstream.errors import HttpRefusal, UpstreamError
 from app.upstream.listing import list_all
 from app.upstream.opening import Opened, Opener, TransportFactory
@@ -32,6 +33,8 @@ FIRST_STARTUP = 120.0
 STARTUP = 30.0
 # A server announces its three lists at once: one listing serves them all.
 DEBOUNCE = 0.1
+# The least time between two listings: a server that announces changes without end is not listed without end.
+SPACING = 0.4
 RELIST_RETRY = 5.0
 
 
@@ -151,6 +154,7 @@ class Supervisor:
                     self._was_ready = True
                     upstream.enter(State.READY, pool=pool)
                 tasks.start_soon(self._relist, opened)
+                tasks.start_soon(feed.follow, connection, opened.negotiated.capabilities)
                 tasks.start_soon(pool.sweep)
                 await ended.wait()
             finally:
@@ -168,6 +172,7 @@ class Supervisor:
             upstream.relist_wanted = anyio.Event()
             try:
                 upstream.publish(await list_all(opened.connection, opened.negotiated))
+                await anyio.sleep(SPACING)
             except UpstreamError as error:
                 if opened.connection.fault:
                     return
