@@ -11,7 +11,19 @@ import msgspec
 
 from app.config.addresses import split_url
 from app.config.reading import EntryReader, Field
-from app.config.schema import ALIASES, ALL_KEYS, ELSEWHERE, ERAS, FILTER_KEYS, KEYS, LATER, POOLS, REPLACE, TRANSPORTS
+from app.config.schema import (
+    ALIASES,
+    ALL_KEYS,
+    ELSEWHERE,
+    ERAS,
+    FILTER_KEYS,
+    KEYS,
+    LATER,
+    POOLS,
+    REPLACE,
+    STARTS,
+    TRANSPORTS,
+)
 from app.config.snapshot import DisabledServer, Notice, ServerSpec, ToolFilter
 from app.config.spelling import did_you_mean
 from app.config.tree import Array, Member
@@ -55,11 +67,15 @@ def read_entry(
     if reader.errors:
         reason = "; ".join(_reason(notice, path) for notice in reader.errors)
         missing = all(notice.missing for notice in reader.errors)
-        return DisabledServer(name, label, reason, missing=missing), _in_file_order(reader)
+        required = values.get("required") is True
+        return DisabledServer(name, label, reason, missing=missing, required=required), _in_file_order(reader)
     spec = msgspec.convert(values, ServerSpec)
     if spec.timeout > spec.max_timeout:
         where = known.get("timeout") or known["max_timeout"]
         reader.warn(where.line, where.path, f"a call ends after max_timeout, {spec.max_timeout:g} s, in any case")
+    if "idle_timeout" in known and not spec.lazy:
+        where = known["idle_timeout"]
+        reader.warn(where.line, where.path, "means nothing for a server that is not lazy", 'add "start": "lazy"')
     return spec, _in_file_order(reader)
 
 
@@ -207,5 +223,8 @@ _READERS: dict[str, Callable[[EntryReader, Field, Values], None]] = {
     "pool": _put("pool", lambda reader, field: reader.choice(field, POOLS)),
     "roots": _put("roots", EntryReader.boolean),
     "era": _put("era", lambda reader, field: reader.choice(field, ERAS)),
+    "start": _put("start", lambda reader, field: reader.choice(field, STARTS)),
+    "idle_timeout": _put("idle_timeout", EntryReader.seconds),
+    "required": _put("required", EntryReader.boolean),
     "replace": _put("replace", lambda reader, field: reader.choice(field, REPLACE)),
 }

@@ -30,6 +30,7 @@ TRANSPORTS: dict[str, Literal["stdio", "http", "sse"]] = {
 }
 POOLS = ("auto", "one", "client", "session")
 ERAS = ("auto", "legacy", "modern", "mirror")
+STARTS = ("eager", "lazy")
 REPLACE = ("ready", "always")
 
 KEYS: dict[str, Key] = {
@@ -49,12 +50,15 @@ KEYS: dict[str, Key] = {
     "pool": Key("choice", "How clients share the server's sessions.", choices=POOLS),
     "roots": Key("boolean", "Pass the client's roots on: true for remote servers, false for stdio ones."),
     "era": Key("choice", "Which revisions to speak to it.", choices=ERAS),
+    "start": Key("choice", "eager: with the gateway; lazy: when it is first called.", choices=STARTS),
+    "idle_timeout": Key("seconds", "Seconds without a call after which a lazy server is stopped (300)."),
+    "required": Key("boolean", "The gateway is ready only while this server serves."),
     "replace": Key("choice", "When an edit of it replaces what runs: once ready, or always at once.", choices=REPLACE),
 }
 ALIASES = {"type": "transport", "serverUrl": "url", "httpUrl": "url"}
 FILTER_KEYS = ("allow", "deny")
 # (life): asking for one of them must not be ignored, so its server does not run.
-LATER = ("start", "idle_timeout", "required", "limits")
+LATER = ("limits",)
 ALL_KEYS = (*KEYS, *ALIASES, *LATER)
 ROOTS = ("mcpServers", "servers")
 # Keys of other programs that ask for something we spell differently.

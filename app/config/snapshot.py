@@ -39,11 +39,20 @@ class ServerSpec(msgspec.Struct, frozen=True):
     roots: bool = False
     era: Literal["auto", "legacy", "modern", "mirror"] = "auto"
     replace: Literal["ready", "always"] = "ready"
+    start: Literal["eager", "lazy"] = "eager"
+    idle_timeout: float = 300.0
+    """After so long without a call a lazy server is stopped."""
+    required: bool = False
+    """The gateway is not ready without it."""
     """When an edit of it takes the place of what runs: once it is READY, or at once."""
 
     @property
     def remote(self) -> bool:
         return self.kind != "stdio"
+
+    @property
+    def lazy(self) -> bool:
+        return self.start == "lazy"
 
 
 class DisabledServer(msgspec.Struct, frozen=True):
@@ -55,6 +64,7 @@ class DisabledServer(msgspec.Struct, frozen=True):
     by_user: bool = False
     missing: bool = False
     """The only faults are environment variables that are not set: a reload is not refused for it."""
+    required: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -66,6 +66,10 @@ class Failed(msgspec.Struct, frozen=True):
     fault: Fault
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """The upstream is lost to this request, which may be sent once more (driver: never sent, or harmless to repeat)."""
+
+
 class Disconnected(msgspec.Struct, frozen=True):
     """The client closed its connection, which in its revision cancels the request (modern)."""
 
@@ -89,6 +93,6 @@ class Expired(msgspec.Struct, frozen=True):
 
 
 UpstreamEvent = Noticed | Finished | Failed
-Event = Called | Leased | Noticed | Finished | Failed | Disconnected | Detached | Cancelled | Expired
+Event = Called | Leased | Noticed | Finished | Failed | Lost | Disconnected | Detached | Cancelled | Expired
 # Where an upstream delivers what concerns one request; synchronous, never blocks, called in wire order.
 Sink = Callable[[UpstreamEvent], None]

@@ -78,6 +78,10 @@ class Connection:
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
         self._feed = 0
+        self._on_failed: Callable[[Fault, int], None] | None = None
+        self.heard = 0
+        """Messages received so far: it rises while the server lives."""
+        self._failures = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.fault else f"{len(self._pending)} pending"
@@ -93,9 +97,17 @@ class Connection:
         self.era, self.version = era, version
         self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self._remote else _NO_HEADERS
 
-    def listen(self, on_changed: Callable[[str], None], on_closed: Callable[[Fault], None]) -> None:
-        """Say who hears of changes and of the end from here on; an end that already came is told at once."""
-        self._on_changed, self._on_closed = on_changed, on_closed
+    def listen(
+        self,
+        on_changed: Callable[[str], None],
+        on_closed: Callable[[Fault], None],
+        on_failed: Callable[[Fault, int], None] | None = None,
+    ) -> None:
+        """Say who hears of changes and of the end from here on; an end that already came is told at once.
+
+        `on_failed` hears of each request that got no answer, and how many did in a row.
+        """
+        self._on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
         if self.fault:
             on_closed(self.fault)
 
@@ -179,7 +191,7 @@ class Connection:
         request_id = self._next_id
         self._next_id = request_id + 1
         if self.fault:
-            sink(Failed(self.fault))
+            sink(Failed(msgspec.structs.replace(self.fault, unsent=True)))
             return request_id
         self._pending[request_id] = sink
         body = b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
@@ -197,6 +209,8 @@ class Connection:
     # What the transport calls.
 
     def received(self, message: bytes) -> None:
+        self.heard += 1
+        self._failures = 0
         message = repaired(message)
         envelope = read_envelope(message)
         if envelope is None:
@@ -214,6 +228,9 @@ class Connection:
             sink(Failed(fault))
         elif request_id is None:
             log.info("server=%s a message was not delivered: %s", self.server, fault.message)
+        if request_id is not None and request_id != self._feed and self._on_failed:
+            self._failures += 1
+            self._on_failed(fault, self._failures)
 
     def lost(self, fault: Fault) -> None:
         log.warning("server=%s %s pending=%d", self.server, fault.message, len(self._pending))

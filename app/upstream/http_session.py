@@ -16,7 +16,7 @@ from app.config.snapshot import ServerSpec
 from app.protocol import jsonrpc
 from app.protocol.faults import Fault, Kind
 from app.protocol.sse import MESSAGE, Decoder, Event
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import SessionLost, UnstartableError
 from app.upstream.http_answer import agreed_version, as_answer, error_in, loses_session, read_body
 from app.upstream.http_client import Endpoint, HttpClient
 from app.upstream.http_faults import FAILURES, describe, fault_of, refusal
@@ -186,10 +186,10 @@ class HttpSession:
         if self.over:
             return
         self.over, self.id = True, ""
-        fault = self.fault(Kind.CLOSED, "has ended the session")
+        text = f"Server '{self._spec.name}' has ended the session."
         if request_id is not None:
-            self._receiver.failed(request_id, fault)
-        self._receiver.closed(fault)
+            self._receiver.failed(request_id, Fault(Kind.CLOSED, text, server=self._spec.name, unsent=True))
+        self._receiver.closed(SessionLost(Kind.CLOSED, text, server=self._spec.name))
 
     def _too_large(self) -> Fault:
         return self.fault(Kind.PROTOCOL, f"sent a message over {MESSAGE_LIMIT >> 20} MB")
@@ -204,7 +204,7 @@ async def reach(spec: ServerSpec, http: HttpClient) -> Endpoint:
         return await http.reach(spec.url)
     except ValueError as error:
         text = f"Server '{spec.name}' has a `url` or a header that cannot be sent."
-        raise UpstreamError(Fault(Kind.UNREACHABLE, text, server=spec.name), str(error)) from None
+        raise UnstartableError(Fault(Kind.UNREACHABLE, text, server=spec.name), str(error)) from None
 
 
 def configured_headers(spec: ServerSpec) -> dict[str, str]:

@@ -82,12 +82,14 @@ class Pool:
         *,
         on_other_era: Callable[[bool], None] = lambda _: None,
         on_changed: Callable[[str], None] = lambda _: None,
+        on_failed: Callable[[Fault, int], None] | None = None,
     ) -> None:
         self._spec = spec
         self._opener = opener
         self._tasks = tasks
         self._on_other_era = on_other_era
         self._on_changed = on_changed
+        self._on_failed = on_failed
         self._first = Session(first)
         self._era = first.negotiated.era
         self._dedicated = spec.pool in {"client", "session"}
@@ -128,6 +130,12 @@ class Pool:
             if opening.error:
                 raise opening.error
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is under way or a session of its own is in somebody's hands."""
+        sessions = (self._first, *self._sessions.values())
+        return bool(self._opening) or any(session.users or session.connection.pending for session in sessions)
+
     async def sweep(self) -> None:
         """Close what has been idle too long; runs as a task for pools with sessions of their own."""
         while self._dedicated:
@@ -165,7 +173,7 @@ class Pool:
                 self._has[era] = False
         else:
             self._sessions[slot] = session = Session(opened)
-            opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session))
+            opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session), self._on_failed)
             if era is not self._era:
                 self._settle_other(True)
         finally:

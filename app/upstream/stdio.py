@@ -13,11 +13,13 @@ from functools import partial
 from typing import IO, Protocol
 
 import anyio
+import msgspec
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.upstream.child import Child
 from app.upstream.command import prepare, unstartable
+from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.lines import LineSplitter
 from app.upstream.process_tree import Family, Household, pipe_names
 from app.upstream.transport import Outgoing, Receiver
@@ -83,7 +85,9 @@ class StdioTransport:
         try:
             self._child = Child(argv, environment, self._spec.cwd, self._child_exited)
         except (OSError, ValueError) as error:
-            raise unstartable(self._spec, "it could not be started", repr(error)) from error
+            # For want of processes or memory, mostly: that may pass.
+            told = unstartable(self._spec, "it could not be started", repr(error))
+            raise UpstreamError(told.fault, told.detail) from error
         self._unconnected = self._child.pipes
         self._family = self._household.add(self._child.pid)
         self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
@@ -101,7 +105,8 @@ class StdioTransport:
         if receiver is None:
             raise RuntimeError("open() comes before send()")
         if stdin is None or self._over or self._closing or stdin.is_closing():
-            receiver.failed(message.id, self._fault(Kind.CLOSED, "is not running"))
+            gone = self._fault(Kind.CLOSED, "is not running")
+            receiver.failed(message.id, msgspec.structs.replace(gone, unsent=True))
             return
         body = message.body
         if b"\n" in body or b"\r" in body:
@@ -198,7 +203,9 @@ class StdioTransport:
         if self._over or self._receiver is None:
             return
         self._over = True
-        self._receiver.closed(self._verdict or self._fault(Kind.CLOSED, self._epitaph()))
+        verdict = self._verdict or self._fault(Kind.CLOSED, self._epitaph())
+        code = self._child.code if self._child else None
+        self._receiver.closed(ProcessEnded(verdict.kind, verdict.message, server=verdict.server, code=code))
 
     def _epitaph(self) -> str:
         code = self._child.code if self._child else None

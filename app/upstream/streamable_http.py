@@ -56,7 +56,7 @@ class StreamableHttpTransport:
     def send(self, message: Outgoing) -> None:
         if not self._posts.send(message) and self._receiver:
             text = f"Server '{self._spec.name}' has no session any more."
-            self._receiver.failed(message.id, Fault(Kind.CLOSED, text, server=self._spec.name))
+            self._receiver.failed(message.id, Fault(Kind.CLOSED, text, server=self._spec.name, unsent=True))
 
     def abandon(self, request_id: int) -> None:
         self._posts.abandon(request_id)

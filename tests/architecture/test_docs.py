@@ -34,6 +34,7 @@ EVENTS: dict[type, events.Event] = {
     events.Noticed: NOTICED,
     events.Finished: events.Finished(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
     events.Failed: events.Failed(FAULT),
+    events.Lost: events.Lost(),
     events.Expired: events.Expired(FAULT),
     events.Cancelled: events.Cancelled("no longer wanted"),
     events.Disconnected: events.Disconnected(),

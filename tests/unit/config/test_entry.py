@@ -106,7 +106,7 @@ def test_what_is_wrong_disables_the_server_with_the_reason(members: dict[str, An
     assert message in notice.message
 
 
-@pytest.mark.parametrize("key", ["start", "idle_timeout", "required", "limits"])
+@pytest.mark.parametrize("key", ["limits"])
 def test_a_key_of_a_later_feature_disables_the_server_by_name(key: str) -> None:
     snapshot = compiled({"command": "x", key: True})
     assert snapshot.disabled[0].reason == f"{key}: is not supported by this version (remove it)"
@@ -240,3 +240,15 @@ def test_an_entry_tells_whether_a_variable_is_all_that_it_lacks(more: dict[str, 
     snapshot = compiled({"command": "${NOPE}", **more})
     assert [server.missing for server in snapshot.disabled] == [missing]
     assert sum(notice.missing for notice in snapshot.notices) == 1
+
+
+def test_a_broken_entry_is_still_known_to_be_required() -> None:
+    assert compiled({"command": "x", "required": True, "era": "stone"}).disabled[0].required
+    assert not compiled({"command": "x", "era": "stone"}).disabled[0].required
+
+
+def test_an_idle_timeout_means_nothing_for_a_server_that_is_not_lazy() -> None:
+    assert "not lazy" in compiled({"command": "x", "idle_timeout": 5}).notices[0].message
+    lazy = compiled({"command": "x", "idle_timeout": 5, "start": "lazy"})
+    assert not lazy.notices
+    assert lazy.servers[0].lazy

@@ -133,7 +133,7 @@ def test_the_end_fails_everything_pending_and_all_that_follows_and_is_told_once(
     connection.closed(GONE)
     connection.closed(Fault(Kind.INTERNAL, "again"))
     connection.send(ECHO, events.append)
-    assert events == [Failed(GONE), Failed(GONE)]
+    assert events == [Failed(GONE), Failed(msgspec.structs.replace(GONE, unsent=True))], "the second was never sent"
     assert ends == [GONE]
     connection.listen(lambda _: None, ends.append)
     assert ends == [GONE, GONE], "who comes late hears it too"

@@ -7,7 +7,7 @@ import pytest
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.upstream.errors import HttpRefusal, UpstreamError
+from app.upstream.errors import HttpRefusal, SessionLost, UpstreamError
 from app.upstream.streamable_http import StreamableHttpTransport
 from tests.support.http_wires import Wire, remote, seen, wayward_http, wired
 
@@ -122,7 +122,9 @@ async def test_a_forgotten_session_is_over_for_all_its_requests(origin: str, pat
         await wire.text(wire.call("forget"))
         fault = await wire.fault(wire.call("echo"))
         assert fault.kind is Kind.CLOSED
-        assert wire.over == fault
+        assert fault.unsent
+        assert isinstance(wire.over, SessionLost)
+        assert wire.over.message == fault.message
         assert (await wire.fault(wire.call("echo"))).kind is Kind.CLOSED
 
 
