@@ -6,8 +6,8 @@ Opened by the app's lifespan and closed by it. Holds no HTTP: `downstream` trans
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -18,6 +18,7 @@ from app.config.snapshot import Snapshot
 from app.gateway.broadcast import STALE, Broadcast, End
 from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
+from app.gateway.edits import Edits
 from app.gateway.generation import Generation
 from app.gateway.sessions import SessionTable
 from app.protocol.faults import Fault, Kind
@@ -25,6 +26,7 @@ from app.relay.events import Expired
 from app.relay.policy import Grant
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
+from app.upstream.upstream import Upstream
 
 log = logging.getLogger("app.gateway")
 
@@ -33,6 +35,9 @@ LIST_WAIT = 1.75
 SWEEP = 60.0
 # After this, calls in flight at a stop are told: with the 3 s that a stubborn server takes, all is over within 6 s.
 DRAIN_CALLS = 2.4
+# How long calls in flight may take on a server that a reload took away or replaced.
+RETIRE_CALLS = 30.0
+REMOVED = Fault(Kind.CLOSED, "The config was changed and the server stopped; the outcome of the call is unknown.")
 STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call is unknown.", retry_after=2.0)
 
 
@@ -54,9 +59,12 @@ class Gateway:
         self.settings = settings
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
+        self.edits = Edits()
         self.broadcast = Broadcast(self._view)
         self.drain = drain
         self._adopt_orphans = adopt_orphans
+        self._left = asyncio.Event()
+        self._owned: set[asyncio.Task[None]] = set()
         self._snapshot = snapshot
         self._keyring = keyring
 
@@ -68,25 +76,55 @@ class Gateway:
         """Start every server at once and serve meanwhile; on leaving, end them all."""
         async with asyncio.TaskGroup() as tasks, anyio.create_task_group() as servers:
             self.tasks = tasks
-            registry = UpstreamRegistry(
+            self.registry = UpstreamRegistry(
                 servers, data_directory=self._data_directory(), adopt_orphans=self._adopt_orphans
             )
-            upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
+            upstreams = {spec.name: self.registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
             self.broadcast.watch(upstreams.values())
-            work = (self._sweep(), self._drain(registry), self.broadcast.run())
-            housekeeping = [tasks.create_task(task) for task in work]
+            for work in (self._sweep(), self._drain(), self.broadcast.run()):
+                self.own(work)
             try:
                 yield self
             finally:
-                for task in housekeeping:
+                for task in self._owned:
                     task.cancel()
-                await registry.aclose()
+                await self.registry.aclose()
                 servers.cancel_scope.cancel()
+
+    def swap(self, generation: Generation) -> None:
+        """`generation` is the current one from here on; who listens hears of what it changes in their lists."""
+        former, self.current = self.current, generation
+        former.leave()
+        self.broadcast.watch(generation.upstreams.values())
+
+    def own(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside the requests; at the end of the gateway it is cancelled."""
+        task = self.tasks.create_task(work)
+        self._owned.add(task)
+        task.add_done_callback(self._owned.discard)
+
+    def over(self, driver: Driver) -> None:
+        """A call has ended."""
+        self.drivers.discard(driver)
+        self._left.set()
+
+    async def retire(self, upstream: Upstream) -> None:
+        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETIRE_CALLS):
+                while any(driver.upstream is upstream for driver in self.drivers):
+                    self._left.clear()
+                    await self._left.wait()
+        for driver in list(self.drivers):
+            if driver.upstream is upstream:
+                driver.inbox.put(Expired(REMOVED))
+        await self.registry.retire(upstream)
 
     async def listed(self, view: View) -> None:
         """Wait until every server in `view` has been listed once or has failed to start, while that is worth it."""
-        upstreams = [self.current.upstreams[source.server] for source in view.sources]
+        current = self.current.upstreams
+        upstreams = [current[source.server] for source in view.sources if source.server in current]
         for upstream in upstreams:
             upstream.refresh_if_older_than(STALE)
         waits = [(upstream, upstream.patience(LIST_WAIT)) for upstream in upstreams if upstream.unlisted]
@@ -110,14 +148,14 @@ class Gateway:
             await asyncio.sleep(SWEEP)
             self.sessions.expire()
 
-    async def _drain(self, registry: UpstreamRegistry) -> None:
+    async def _drain(self) -> None:
         """From the first moment of a stop: end streams and the servers that nobody waits for, then tell who waits."""
         await self.drain.wait()
         self.broadcast.end(End.DRAINED)
-        busy = {driver.server for driver in self.drivers}
-        for name, upstream in self.current.upstreams.items():
-            if name not in busy:
-                self.tasks.create_task(registry.retire(upstream))
+        busy = {id(driver.upstream) for driver in self.drivers}
+        for upstream in self.registry.running:
+            if id(upstream) not in busy:
+                self.own(self.registry.retire(upstream))
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
             driver.inbox.put(Expired(STOPPING))

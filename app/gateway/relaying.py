@@ -66,7 +66,11 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
 
 
 async def _drive(gateway: Gateway, call: Relayed, address: Address, response: ClientResponse) -> None:
-    upstream = gateway.current.upstreams[address.server]
+    upstream, spec = gateway.current.upstreams.get(address.server), gateway.current.specs.get(address.server)
+    if upstream is None or spec is None:
+        # A reload took it away between two questions.
+        await response.reply(Fault(Kind.CLOSED, f"Server {address.server} was removed.", server=address.server))
+        return
     if (
         call.message.method == "completion/complete"
         and upstream.catalog
@@ -74,9 +78,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     ):
         await response.reply(Fault(Kind.METHOD_NOT_FOUND, f"Server {address.server} completes nothing."))
         return
-    driver = Driver(
-        gateway.tasks, upstream, call.era, pool_key(upstream.spec, call), limits(upstream.spec, call.message.method)
-    )
+    driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
+    driver.client = call.client_id
     if isinstance(response, Guess):
         driver.addressed = lambda: _addressed_again(call, upstream, response)
     ident = bytes(call.message.id)
@@ -86,7 +89,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     try:
         await driver.run(Request(call.message.method, address.params, call.meta, call.token), response)
     finally:
-        gateway.drivers.discard(driver)
+        gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)
             gateway.sessions.rested(call.session)

@@ -1,4 +1,4 @@
-"""Two configs and what a reload from one to the other does: `NAME.case` is old, new and the plan, between lines of dashes.
+"""Two configs and what a reload from one to the other does: `NAME.case` is old, new and plan, between dashes.
 
 `GOLDEN=write` in the environment writes what is there now instead of comparing; read the difference before committing.
 """

@@ -84,6 +84,9 @@ class House:
     drivers: set[object] = field(default_factory=set)
     sessions: SessionTable = field(default_factory=lambda: SessionTable(lambda: 0.0))
 
+    def over(self, driver: object) -> None:
+        self.drivers.discard(driver)
+
 
 class Play:
     """One relayed call over these servers, and its end."""
