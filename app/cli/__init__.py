@@ -20,6 +20,7 @@ COMMANDS = {
     "connect": "app.cli.connect",
     "tools": "app.cli.tools",
     "call": "app.cli.call",
+    "doctor": "app.cli.doctor",
     "keys": "app.cli.keys",
     "healthcheck": "app.cli.healthcheck",
     "schema": "app.cli.schema",

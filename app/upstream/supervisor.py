@@ -101,12 +101,12 @@ class Supervisor:
         upstream.enter(State.STARTING, upstream.fault if backoff.failures else None, patience=patience)
         backoff.started()
         life = _Life(self._spec.name)
-        hopeless = False
+        hopeless, detail = False, ""
         try:
             await self._serve(await self._open(), life)
         except UpstreamError as error:
-            if error.detail:
-                log.info("server=%s detail=%s", self._spec.name, error.detail)
+            if detail := error.detail:
+                log.info("server=%s detail=%s", self._spec.name, detail)
             life.end(error.fault)
             hopeless = isinstance(error, UnstartableError)
         except Exception:
@@ -115,7 +115,7 @@ class Supervisor:
             life.end(_fault(self._spec.name, Kind.INTERNAL, "failed within the gateway"))
         if life.fault is None:
             return True
-        upstream.note_exit(life.fault, life.seconds)
+        upstream.note_exit(life.fault, life.seconds, detail)
         pause = backoff.ended(life.fault, life.seconds, hopeless=hopeless)
         if pause.seconds:
             upstream.enter(State.FAILED if pause.failed else State.BACKOFF, life.fault, retry_in=pause.seconds)

@@ -24,6 +24,7 @@ from app.upstream.stderr_log import StderrLog
 log = logging.getLogger("app.upstream")
 
 EXITS_KEPT = 10
+DETAIL_KEPT = 2000
 
 
 class State(Enum):
@@ -44,12 +45,16 @@ DOWN = frozenset({State.BACKOFF, State.FAILED})
 
 
 class Exit(msgspec.Struct, frozen=True):
-    """One end of the server. `at`: seconds since the epoch; `lived`: seconds of service; `code`: see `ProcessEnded`."""
+    """One end of the server. `at`: seconds since the epoch; `lived`: seconds of service; `code`: see `ProcessEnded`.
+
+    `detail` may quote the server: for `doctor` alone.
+    """
 
     at: float
     reason: str
     lived: float
     code: int | None = None
+    detail: str = ""
 
 
 class Upstream:
@@ -226,10 +231,10 @@ class Upstream:
         if self._pool:
             self.enter(State.READY, pool=self._pool)
 
-    def note_exit(self, fault: Fault, lived: float) -> None:
+    def note_exit(self, fault: Fault, lived: float, detail: str = "") -> None:
         """Keep how the server ended."""
         code = fault.code if isinstance(fault, ProcessEnded) else None
-        self.exits.append(Exit(time.time(), fault.message, round(lived, 1), code))
+        self.exits.append(Exit(time.time(), fault.message, round(lived, 1), code, detail[:DETAIL_KEPT]))
 
     def detach(self) -> None:
         """The sessions are ending: no lease from here on, and who asks for one waits for what follows."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.cli.connect import config_for
@@ -168,3 +169,19 @@ def test_every_shell_example_that_needs_a_gateway_works(gateway: Gateway, page: 
         done = run(["sh", "-eu", "-c", command], gateway.directory, KEY=KEY)
         assert done.returncode == 0, done.stderr
         assert "bench__whoami" in [tool["name"] for tool in json.loads(done.stdout)["result"]["tools"]]
+
+
+def test_doctor_tells_of_servers_and_of_what_is_hidden_from_a_client(gateway: Gateway) -> None:
+    done = app(gateway, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("bench: ready since ")
+    done = app(gateway, "doctor", "bench:mirror", "--as", "schmal é")
+    assert done.returncode == 1
+    assert done.stdout == 'bench__mirror is hidden: no scope of client "schmal é" allows it\n'
+    assert app(gateway, "doctor", "bench__whoami", "--as", "schmal é").returncode == 0
+    with httpx.Client() as outside:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        for method in ("GET", "POST"):
+            missing = outside.request(method, gateway.endpoint.removesuffix("/mcp") + "/doctor", headers=headers)
+            nowhere = outside.request(method, gateway.endpoint.removesuffix("/mcp") + "/nowhere", headers=headers)
+            assert (missing.status_code, missing.content) == (404, nowhere.content)
