@@ -10,6 +10,7 @@ from litestar import Litestar
 from app.config.masking import secrets_of
 from app.downstream.cors import with_cors
 from app.downstream.plugin import GatewayPlugin
+from app.gateway.reload import Reload
 from app.gateway.sources import read_config, read_environ, read_keys, read_settings, to_line
 from app.serve import logs
 from app.serve.handover import Handover
@@ -27,7 +28,8 @@ def create_app() -> object:
     keyring, notices = read_keys(settings, now=time.time())
     for notice in (*snapshot.notices, *notices):
         log.warning(to_line(notice))
-    plugin = GatewayPlugin(settings, snapshot, keyring, Handover.from_env(os.environ).came_by)
+    came_by = Handover.from_env(os.environ).came_by
+    plugin = GatewayPlugin(settings, snapshot, keyring, came_by, lambda gateway: Reload(gateway, environ, logs.hide))
     app = with_cors(Litestar(plugins=[plugin], openapi_config=None, logging_config=None), plugin.guards.allows_origin)
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.
     gc.collect()
