@@ -236,13 +236,15 @@ class Connection:
         log.warning("server=%s %s pending=%d", self.server, fault.message, len(self._pending))
         self._fail_all(fault)
 
+    def ending(self, fault: Fault) -> None:
+        if self.fault is None:
+            self.fault = fault
+            if self._on_closed:
+                self._on_closed(fault)
+
     def closed(self, fault: Fault) -> None:
-        if self.fault:
-            return
-        self.fault = fault
-        self._fail_all(fault)
-        if self._on_closed:
-            self._on_closed(fault)
+        self._fail_all(self.fault or fault)
+        self.ending(fault)
 
     def _fail_all(self, fault: Fault) -> None:
         pending, self._pending = self._pending, {}

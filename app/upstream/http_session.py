@@ -166,7 +166,7 @@ class HttpSession:
         error = None
         if status >= 400 and status not in _TELLING and not retry_after:
             error = error_in(await read_body(response, ERROR_LIMIT) or b"")
-        if self.id and loses_session(status, error):
+        if (self.id or self.over) and loses_session(status, error):
             self._end(message.id)
         elif error is not None and message.id is not None:
             self._deliver(jsonrpc.error(b"%d" % message.id, error), message, message.id)
@@ -183,13 +183,12 @@ class HttpSession:
 
     def _end(self, request_id: int | None) -> None:
         """The server knows the session no more. The request that found out was not carried out."""
-        if self.over:
-            return
-        self.over, self.id = True, ""
         text = f"Server '{self._spec.name}' has ended the session."
         if request_id is not None:
             self._receiver.failed(request_id, Fault(Kind.CLOSED, text, server=self._spec.name, unsent=True))
-        self._receiver.closed(SessionLost(Kind.CLOSED, text, server=self._spec.name))
+        if not self.over:
+            self.over, self.id = True, ""
+            self._receiver.ending(SessionLost(Kind.CLOSED, text, server=self._spec.name))
 
     def _too_large(self) -> Fault:
         return self.fault(Kind.PROTOCOL, f"sent a message over {MESSAGE_LIMIT >> 20} MB")

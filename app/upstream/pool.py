@@ -152,7 +152,7 @@ class Pool:
         self._sessions.clear()
         async with anyio.create_task_group() as closing:
             for session in sessions.values():
-                closing.start_soon(session.connection.transport.close)
+                closing.start_soon(self._close, session)
 
     async def _open(self, slot: Slot, opening: "_Opening") -> None:
         era, _ = slot
@@ -192,7 +192,12 @@ class Pool:
         """A session beside the first one ended by itself: the next call opens another."""
         if self._sessions.get(slot) is session:
             del self._sessions[slot]
-            self._tasks.start_soon(session.connection.transport.close)
+            self._tasks.start_soon(self._close, session)
+
+    async def _close(self, session: Session) -> None:
+        await session.connection.transport.close()
+        # Whatever still waits for an answer waits for nothing.
+        session.connection.closed(_fault(self._spec, Kind.CLOSED, "was stopped"))
 
     async def _make_room(self) -> None:
         if len(self._sessions) < MAX_SESSIONS:

@@ -13,7 +13,6 @@ from functools import partial
 from typing import IO, Protocol
 
 import anyio
-import msgspec
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
@@ -105,8 +104,11 @@ class StdioTransport:
         if receiver is None:
             raise RuntimeError("open() comes before send()")
         if stdin is None or self._over or self._closing or stdin.is_closing():
-            gone = self._fault(Kind.CLOSED, "is not running")
-            receiver.failed(message.id, msgspec.structs.replace(gone, unsent=True))
+            if self._over or self._closing:
+                self._refuse(receiver, message.id)
+            else:
+                # Its exit code is known in a moment, and is the better reason.
+                asyncio.get_running_loop().call_later(DRAIN_GRACE / 2, self._refuse, receiver, message.id)
             return
         body = message.body
         if b"\n" in body or b"\r" in body:
@@ -120,6 +122,12 @@ class StdioTransport:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outbox.append(body)
         self._unsent += len(body)
+
+    def _refuse(self, receiver: Receiver, request_id: int | None) -> None:
+        """What was to be sent to a child that is gone never left."""
+        code = self._child.code if self._child else None
+        told = self._fault(Kind.CLOSED, "is not running" if code is None else self._epitaph())
+        receiver.failed(request_id, ProcessEnded(told.kind, told.message, server=told.server, code=code, unsent=True))
 
     def _flush(self) -> None:
         """What was sent in one turn of the loop goes out in one write: the system call is a call's dearest part."""

@@ -62,6 +62,7 @@ class Upstream:
 
     def __init__(self, spec: ServerSpec) -> None:
         self.spec = spec
+        """A reload replaces it where only what no live connection depends on has changed (`identity`)."""
         self.state = State.STARTING
         self.since = time.time()
         """When the state or its reason became what it is: seconds since the epoch."""
@@ -183,10 +184,6 @@ class Upstream:
         if self.spec.remote and self._pool and time.monotonic() - self.listed_at > seconds:
             self.listed_at = time.monotonic()
             self.relist_wanted.set()
-
-    def retune(self, spec: ServerSpec) -> None:
-        """A reload changed what no live connection depends on (`identity`): from here on the server is used so."""
-        self.spec = spec
 
     # For the supervisor.
 

@@ -195,3 +195,29 @@ def test_what_goes_out_is_one_json_document(wire: RecordedWire, connection: Conn
     connection.notify('notifications/"odd"', b'{"a":1}')
     connection.notify("notifications/initialized")
     assert [json.loads(sent.body).get("params") for sent in wire.sent] == [{"a": 1}, None]
+
+
+def test_a_session_that_is_ending_takes_no_request_and_may_still_answer_those_under_way(connection: Connection) -> None:
+    events: list[UpstreamEvent] = []
+    ends: list[Fault] = []
+    connection.listen(lambda _: None, ends.append)
+    first = connection.send(ECHO, events.append)
+    connection.send(ECHO, events.append)
+    connection.ending(GONE)
+    assert (events, ends) == ([], [GONE])
+    connection.failed(first, msgspec.structs.replace(GONE, unsent=True))
+    connection.closed(Fault(Kind.INTERNAL, "later"))
+    assert events == [Failed(msgspec.structs.replace(GONE, unsent=True)), Failed(GONE)]
+    assert ends == [GONE]
+
+
+def test_failures_in_a_row_are_counted_until_an_answer_comes(connection: Connection) -> None:
+    rows: list[int] = []
+    connection.listen(lambda _: None, lambda _: None, lambda _, row: rows.append(row))
+    for _ in range(2):
+        connection.failed(connection.send(ECHO, lambda _: None), GONE)
+    connection.received(b'{"jsonrpc":"2.0","method":"notifications/message"}')
+    connection.failed(connection.send(ECHO, lambda _: None), GONE)
+    connection.failed(None, GONE)
+    assert rows == [1, 2, 1]
+    assert connection.heard == 1

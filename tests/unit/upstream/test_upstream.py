@@ -1,7 +1,6 @@
 import logging
 
 import anyio
-import msgspec
 import pytest
 
 from app.config.snapshot import ServerSpec
@@ -101,11 +100,6 @@ def test_a_recalled_catalog_is_listed_and_gives_way_to_what_the_server_says(serv
     assert not server.publish(catalog("old"))
     assert server.publish(catalog("new"))
     assert server.version == 2
-
-
-def test_a_reload_may_change_how_a_server_is_used(server: Upstream) -> None:
-    server.retune(msgspec.structs.replace(server.spec, idle_timeout=7.0))
-    assert server.spec.idle_timeout == 7
 
 
 async def test_a_call_that_waits_hears_of_a_failure(server: Upstream) -> None:
