@@ -1,4 +1,4 @@
-"""An SDK server (2.x) whose list of tools grows: `grow` adds a tool and says so, in whichever way its client listens.
+"""An SDK server (2.x) whose lists grow: `grow` adds a tool, `mark` a prompt; both say so, in whichever way is heard.
 
 `stdio`, or `http` on a free loopback port, said on standard error as `LISTENING port`. Run by `.venv/bin/python`.
 """
@@ -8,6 +8,7 @@ import sys
 
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.prompts import Prompt
 
 server = MCPServer("growing")
 
@@ -21,6 +22,16 @@ async def grow(name: str, ctx: Context, announcements: int = 1) -> str:
         await ctx.notify_tools_changed()
         if str(ctx.request_context.protocol_version) < "2026":
             await ctx.session.send_tool_list_changed()
+    return name
+
+
+@server.tool()
+async def mark(name: str, ctx: Context) -> str:
+    """Adds a prompt of that name and announces it."""
+    server.add_prompt(Prompt.from_function(lambda: name, name=name, description="grown"))
+    await ctx.notify_prompts_changed()
+    if str(ctx.request_context.protocol_version) < "2026":
+        await ctx.session.send_prompt_list_changed()
     return name
 
 
