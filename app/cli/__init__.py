@@ -21,6 +21,7 @@ COMMANDS = {
     "tools": "app.cli.tools",
     "call": "app.cli.call",
     "doctor": "app.cli.doctor",
+    "plan": "app.cli.plan",
     "keys": "app.cli.keys",
     "healthcheck": "app.cli.healthcheck",
     "schema": "app.cli.schema",

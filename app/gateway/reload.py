@@ -33,8 +33,6 @@ log = logging.getLogger("app.reload")
 
 CONFIG, KEYS = "config", "keys"
 REVOKED = Fault(Kind.UNAUTHENTICATED, "The API key of this call was revoked; the outcome of the call is unknown.")
-# In one of these a server serves nobody.
-_FAILING = frozenset({"backoff", "failed", "stopped"})
 
 
 class Candidate:
@@ -181,7 +179,7 @@ class Reload:
         if self._candidates.get(name) is not candidate:
             return
         del self._candidates[name]
-        if upstream.state.value not in _FAILING:
+        if upstream.serving:
             self._put_in_place(candidate)
         else:
             problem = Problem(upstream.reason or "It did not start.", identity=identity(candidate.spec))
@@ -221,7 +219,8 @@ class Reload:
 
 def _guarded(former: Upstream, spec: ServerSpec) -> bool:
     """Whether what runs is worth keeping until its edited form has shown that it works."""
-    return spec.replace != "always" and former.catalog is not None and former.state.value not in _FAILING
+    works = former.serving or former.state is State.STARTING
+    return spec.replace != "always" and former.catalog is not None and works
 
 
 def _rights(keyring: Keyring) -> dict[bytes, tuple[object, ...]]:

@@ -41,9 +41,9 @@ def server_details(generation: Generation, principal: Principal | None) -> dict[
     return dict(sorted(details.items(), key=lambda pair: position.get(pair[0], 0)))
 
 
-def running(generation: Generation) -> dict[str, tuple[str, str]]:
-    """What `plan` compares a file with: identity and fingerprint of each entry that runs. For operators."""
-    return {name: (identity(spec)[:16], fingerprint(spec)) for name, spec in generation.specs.items()}
+def running(generation: Generation) -> dict[str, tuple[str, str, str]]:
+    """What `plan` compares a file with: identity, fingerprint and prefix of each entry that runs. For operators."""
+    return {name: (identity(spec)[:16], fingerprint(spec), spec.prefix) for name, spec in generation.specs.items()}
 
 
 def degraded(details: dict[str, dict[str, Any]]) -> bool:

@@ -145,3 +145,12 @@ def test_past_the_limit_a_session_that_listens_stays_before_one_that_does_not(ta
     silent = [table.open("ann", "2025-11-25") for _ in range(PER_PRINCIPAL)]
     assert table.find("ann", listening.id) is listening
     assert table.find("ann", silent[0].id) is None
+
+
+def test_sessions_end_with_their_principals(table: SessionTable) -> None:
+    gone, stays = table.open("ann", "2025-11-25"), table.open("bob", "2025-11-25")
+    nameless = table.implicit("ann", "2025-03-26")
+    table.end({"ann", "nobody"})
+    assert table.find("ann", gone.id) is None
+    assert table.find("bob", stays.id) is stays
+    assert table.implicit("ann", "2025-03-26") is not nameless
