@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Shape = Literal["string", "text", "strings", "pairs", "boolean", "seconds", "filter", "choice"]
+Shape = Literal["string", "text", "strings", "pairs", "boolean", "seconds", "filter", "limits", "choice"]
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -53,13 +53,13 @@ KEYS: dict[str, Key] = {
     "start": Key("choice", "eager: with the gateway; lazy: when it is first called.", choices=STARTS),
     "idle_timeout": Key("seconds", "Seconds without a call after which a lazy server is stopped (300)."),
     "required": Key("boolean", "The gateway is ready only while this server serves."),
+    "limits": Key("limits", 'What its processes may use together: {"memory": "512mb", "processes": 50}.', "stdio"),
     "replace": Key("choice", "When an edit of it replaces what runs: once ready, or always at once.", choices=REPLACE),
 }
 ALIASES = {"type": "transport", "serverUrl": "url", "httpUrl": "url"}
 FILTER_KEYS = ("allow", "deny")
-# (life): asking for one of them must not be ignored, so its server does not run.
-LATER = ("limits",)
-ALL_KEYS = (*KEYS, *ALIASES, *LATER)
+LIMIT_KEYS = ("memory", "processes")
+ALL_KEYS = (*KEYS, *ALIASES)
 ROOTS = ("mcpServers", "servers")
 # Keys of other programs that ask for something we spell differently.
 ELSEWHERE = {

@@ -12,6 +12,17 @@ class ToolFilter(msgspec.Struct, frozen=True):
     deny: tuple[str, ...] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What all processes of one stdio server may use together. `memory` in bytes; None: no limit."""
+
+    memory: int | None = None
+    processes: int | None = None
+
+    @property
+    def none(self) -> bool:
+        return self.memory is None and self.processes is None
+
+
 class ServerSpec(msgspec.Struct, frozen=True):
     """One server to run. Seconds throughout; every `${VAR}` is expanded."""
 
@@ -44,6 +55,7 @@ class ServerSpec(msgspec.Struct, frozen=True):
     """After so long without a call a lazy server is stopped."""
     required: bool = False
     """The gateway is not ready without it."""
+    limits: Limits = Limits()
     """When an edit of it takes the place of what runs: once it is READY, or at once."""
 
     @property

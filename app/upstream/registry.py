@@ -114,7 +114,7 @@ class UpstreamRegistry:
                 self._household.note()
 
     def _stdio(self, spec: ServerSpec, upstream: Upstream) -> Transport:
-        return StdioTransport(spec, upstream.stderr, self._household, self._environment)
+        return StdioTransport(spec, upstream.stderr, self._household, self._environment, lambda: upstream.spec.limits)
 
     def _transport(self, spec: ServerSpec, wire: Wire, era: Era) -> Transport:
         def start_soon(owner: Callable[[], Awaitable[None]]) -> None:

@@ -14,11 +14,12 @@ from typing import IO, Protocol
 
 import anyio
 
-from app.config.snapshot import ServerSpec
+from app.config.snapshot import Limits, ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.upstream.child import Child
 from app.upstream.command import prepare, unstartable
 from app.upstream.errors import ProcessEnded, UpstreamError
+from app.upstream.limits import INTERVAL, breach
 from app.upstream.lines import LineSplitter
 from app.upstream.process_tree import Family, Household, pipe_names
 from app.upstream.transport import Outgoing, Receiver
@@ -53,11 +54,14 @@ class StdioTransport:
         log_sink: LogSink,
         household: Household | None = None,
         environment: Mapping[str, str] | None = None,
+        limits: Callable[[], Limits] | None = None,
     ) -> None:
+        """`limits` gives those of the moment: a reload may change them while the child runs."""
         self._spec = spec
         self._sink = log_sink
         self._household = household or Household()
         self._environment = os.environ if environment is None else environment
+        self._limits = limits or (lambda: spec.limits)
         self._lines = LineSplitter(MESSAGE_LIMIT)
         self._receiver: Receiver | None = None
         self._child: Child | None = None
@@ -91,6 +95,16 @@ class StdioTransport:
         self._family = self._household.add(self._child.pid)
         self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
         await self._connect()
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        limits, family = self._limits(), self._family
+        if self._over or self._closing or family is None:
+            return
+        if not limits.none and not self._verdict and (what := breach(limits, family.pids())):
+            self._verdict = self._fault(Kind.CLOSED, what)
+            family.signal(signal.SIGKILL)
+        asyncio.get_running_loop().call_later(INTERVAL, self._check_limits)
 
     async def _connect(self) -> None:
         loop, unconnected = asyncio.get_running_loop(), self._unconnected

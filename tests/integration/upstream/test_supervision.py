@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config.snapshot import ServerSpec
+from app.config.snapshot import Limits, ServerSpec
 from app.gateway.driver import Driver
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -20,7 +20,7 @@ from app.upstream.errors import UpstreamError
 from app.upstream.pool import Lease
 from app.upstream.upstream import State, Upstream
 from tests.support.http_wires import remote, seen, wayward_http
-from tests.support.upstreams import ask, fails, lease_of, raw, reaches, running, until, wayward
+from tests.support.upstreams import ask, fails, gone, lease_of, raw, reaches, running, start, until, wayward
 from tests.unit.gateway.conftest import PlayedClient
 
 
@@ -206,3 +206,23 @@ async def test_a_remote_server_whose_calls_fail_opens_the_circuit_and_an_answer_
         refuses_at_once(server)
         await until(server, lambda: server.state is State.READY)
         assert isinstance(await drive(server, "echo"), Result)
+
+
+async def test_a_server_over_its_memory_limit_is_ended_and_nobody_else() -> None:
+    limited = wayward("limited", limits=Limits(memory=150 << 20))
+    async with running(limited, wayward()) as [server, other]:
+        assert await ask(await lease_of(server), "allocate", mb=20) == "20"
+        fault = await fails(await lease_of(server), "allocate", mb=300, hold=20)
+        assert "over its limit of 150 MB" in fault.message
+        assert await ask(await lease_of(other), "allocate", mb=300) == "300"
+        assert await ask(await patient_lease(server), "echo") == "{}"
+
+
+async def test_a_server_over_its_process_limit_is_ended_with_all_of_them() -> None:
+    async with running(wayward(limits=Limits(processes=5))) as [server]:
+        call = start(await lease_of(server), "multiply", times=8)
+        await reaches(server, State.BACKOFF)
+        assert "over its limit of 5" in server.reason
+        outcome = await call.outcome()
+        assert isinstance(outcome, Result), outcome
+        await gone(*json.loads(json.loads(bytes(outcome.raw))["content"][0]["text"]))
