@@ -46,8 +46,8 @@ async def test_every_server_is_told_in_config_order_with_how_it_ended_and_what_i
     }
     async with open_house(tmp_path, entries, wait=False) as gateway:
         dying, good = gateway.current.upstreams["dying"], gateway.current.upstreams["good"]
-        await eventually(dying, lambda: dying.state is State.BACKOFF)
         await eventually(good, lambda: good.state is State.READY)
+        await eventually(dying, lambda: dying.state is State.BACKOFF)
         found = diagnosis(gateway.current, None)
         assert msgspec.json.decode(msgspec.json.encode(found)) == found
         assert "client" not in found
