@@ -100,7 +100,7 @@ class Launcher:
 
     def _react(self, number: int, now: float) -> None:
         if number == signal.SIGHUP and not (self._had_terminal and not _has_terminal()):
-            log.info("SIGHUP: reload is not built yet; restart to apply changes")
+            self._app.signal(signal.SIGHUP)
         elif number in (*_ASKED, signal.SIGHUP):
             if self._stopping is None:
                 log.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})
