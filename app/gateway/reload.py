@@ -176,7 +176,7 @@ class Reload:
                 await changed.wait()
         finally:
             remove()
-        if self._candidates.get(name) is not candidate:
+        if self._candidates.get(name) is not candidate or self._gateway.drain.begun:
             return
         del self._candidates[name]
         if upstream.serving:

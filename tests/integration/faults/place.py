@@ -50,6 +50,9 @@ class Place:
         assert status == 200, body
         return json.loads(body)
 
+    def refuses(self, client: str) -> bool:
+        return self.gateway.get("/health", {"Authorization": f"Bearer {KEYS[client]}"})[0] == 401
+
     def details(self, server: str) -> dict[str, Any]:
         return self.health()["details"].get(server, {})
 

@@ -252,7 +252,7 @@ async def test_f40_a_revoked_key_is_refused_within_2_s_and_its_streams_are_close
             await asyncio.sleep(0.3)  # the call is on its way; nothing tells when it is there
             began = time.monotonic()
             place.write_keys("ann", "bob")
-            await asyncio.to_thread(eventually, lambda: refused(place, "cut"), 2, "401")
+            await asyncio.to_thread(eventually, lambda: place.refuses("cut"), 2, "401")
             async with asyncio.timeout(began + 5 - time.monotonic()):
                 assert [message async for message in stream.messages()] == []
                 await modern.ended.wait()
@@ -263,11 +263,7 @@ async def test_f40_a_revoked_key_is_refused_within_2_s_and_its_streams_are_close
             raw = json.dumps(cut.body("tools/list", None, 7)).encode()
             assert (await wire.request("POST", "/mcp", cut.headers("tools/list"), raw)).status == 401
         place.write_keys(*KEYS)
-        await asyncio.to_thread(eventually, lambda: not refused(place, "cut"), 5, "the key is good again")
+        await asyncio.to_thread(eventually, lambda: not place.refuses("cut"), 5, "the key is good again")
         async with await Wire.connect(place.gateway.host, place.gateway.port) as wire:
             answer = await wire.request("POST", "/mcp", cut.headers("tools/list"), raw)
         assert answer.status == 404, "a session does not outlive its key"
-
-
-def refused(place: Place, client: str) -> bool:
-    return place.gateway.get("/health", {"Authorization": f"Bearer {KEYS[client]}"})[0] == 401

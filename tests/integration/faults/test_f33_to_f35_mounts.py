@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.place import placed, text_of
+from tests.integration.faults.place import KEYS, placed, text_of
 from tests.support.processes import eventually
 from tests.support.programs import workbench
 
@@ -62,10 +62,17 @@ def test_f34_a_mounted_file_that_was_replaced_outside_is_said_loudly_within_5_s(
     not can("unshare", "-Ur", "sh", "-c", "echo 0 >/proc/sys/user/max_inotify_instances"),
     reason="no user namespaces here",
 )
-def test_f35_without_inotify_edits_are_found_within_5_s(tmp_path: Path) -> None:
+def test_f35_f40_without_inotify_edits_are_found_within_5_s_and_a_revoked_key_is_refused_within_2(
+    tmp_path: Path,
+) -> None:
     with placed(ONE, tmp_path, wrap=DEAF) as place:
         place.reaches("one", "ready", 60)
         assert "it cannot be watched" in place.gateway.log()
         for servers in (TWO, ONE):
             place.rename(servers)
             eventually(lambda wanted=servers: set(place.health()["details"]) == set(wanted), 5, "it is taken")
+        for _ in range(3):
+            place.write_keys("ann", "bob")
+            eventually(lambda: place.refuses("cut"), 2, "401")
+            place.write_keys(*KEYS)
+            eventually(lambda: not place.refuses("cut"), 5, "the key is good again")
