@@ -31,7 +31,7 @@ from app.upstream.upstream import Upstream
 log = logging.getLogger("app.gateway")
 
 # What a list waits for a server that is still starting; with the gateway's own start it is below 3 s.
-LIST_WAIT = 1.75
+LIST_WAIT = 1.5
 SWEEP = 60.0
 # After this, calls in flight at a stop are told: with the 3 s that a stubborn server takes, all is over within 6 s.
 DRAIN_CALLS = 2.4

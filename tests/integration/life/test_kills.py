@@ -12,7 +12,7 @@ import pytest
 from app.serve.orphans import descendants
 from tests.soak.load import Load, until_listed
 from tests.support.gateway import Gateway, running_gateway
-from tests.support.processes import Seen, eventually
+from tests.support.processes import Seen, eventually, survivors
 from tests.support.programs import SERVERS, workbench
 from tests.support.wire import Caller
 
@@ -118,3 +118,15 @@ async def test_after_each_of_fifty_kills_it_serves_within_two_seconds_and_nothin
         gateway.stop()
         gateway.assert_nothing_survives()
         assert marked(tmp_path, gateway.directory) == []
+
+
+async def test_a_server_that_crashes_at_once_leaves_nothing_although_another_could_have_started_it(
+    tmp_path: Path,
+) -> None:
+    with running_gateway(config(tmp_path), keys={KEY: "one"}) as gateway:
+        await until_listed(gateway, lambda: [*CHILDREN, "stubborn"])
+        family = [seen for seen in gateway.tree() if "--stubborn" in seen.command]
+        assert len(family) == 2
+        reply = await Caller(gateway.host, gateway.port, KEY, "modern").call("stubborn__crash")
+        assert reply.error["data"]["fault"] == "closed"
+        eventually(lambda: not survivors(family), what="the crashed server and what it started are gone")
