@@ -104,16 +104,15 @@ class Streams:
         if gateway.drain.begun:
             await response.reply(STOPPING)
             return
-        offered = gateway.current.view(principal.grant, only).capabilities
-        kinds = tuple(kind for kind in asked if kind in offered)
+        # All of it, also what no server offers yet: an edit may bring one that does.
         subscription = gateway.broadcast.subscribe(
-            principal, only, kinds, era=Era.MODERN, renew=lambda: self._identify(scope)
+            principal, only, asked, era=Era.MODERN, renew=lambda: self._identify(scope)
         )
 
         async def goodbye() -> None:
             await response.reply(Result(listen.ended(ident), Era.MODERN))
 
-        await response.stream(listen.acknowledged(ident, kinds))
+        await response.stream(listen.acknowledged(ident, asked))
         await _follow(gateway, subscription, response, lambda kind: listen.changed(kind, ident), goodbye)
         response.outcome = _outcome(subscription)
 

@@ -140,7 +140,7 @@ class Reload:
                 specs.append(current.specs[spec.name])
             else:
                 upstreams[spec.name] = former
-                former.spec = spec
+                former.retune(spec)
                 specs.append(spec)
         gateway.swap(Generation(msgspec.structs.replace(snapshot, servers=tuple(specs)), current.keyring, upstreams))
         log.info("config reloaded: %s", plan)
@@ -157,7 +157,8 @@ class Reload:
         """Start an edited server, or go on with it, or leave it rejected, if it is the one that was tried before."""
         candidate = tried.get(spec.name)
         if candidate is not None and identity(candidate.spec) == identity(spec):
-            candidate.spec = candidate.upstream.spec = spec
+            candidate.spec = spec
+            candidate.upstream.retune(spec)
             self._candidates[spec.name] = candidate
         elif rejected is not None and rejected.identity == identity(spec):
             self._gateway.edits.servers[spec.name] = rejected
@@ -176,7 +177,7 @@ class Reload:
                 await changed.wait()
         finally:
             remove()
-        if self._candidates.get(name) is not candidate:
+        if self._candidates.get(name) is not candidate or self._gateway.drain.begun:
             return
         del self._candidates[name]
         if upstream.serving:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 log = logging.getLogger("app.reload")
 
-POLL = 2.0
+# With what follows it below the 2 s within which a revoked key has to be refused, whatever the kernel tells.
+POLL = 1.5
 DEBOUNCE = 0.2
 # Ten reloads of a file that is written without a pause for so many seconds are its bound.
 LONGEST = 0.8

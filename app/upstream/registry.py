@@ -20,7 +20,7 @@ from app.upstream.process_tree import Household, become_subreaper
 from app.upstream.stdio import StdioTransport
 from app.upstream.supervisor import Supervisor
 from app.upstream.transport import Transport
-from app.upstream.upstream import Upstream
+from app.upstream.upstream import State, Upstream
 from app.upstream.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class UpstreamRegistry:
         supervisor = Supervisor(upstream, for_wire, self._verdicts, self._catalogs)
         self._running[id(upstream)] = upstream
         self._tasks.start_soon(self._supervise, supervisor, upstream)
+        if not spec.remote:
+            upstream.add_listener(self._meet)
         if not spec.remote and self._housekeeping is None:
             self._housekeeping = anyio.CancelScope()
             self._tasks.start_soon(self._keep_house, self._housekeeping)
@@ -106,6 +108,11 @@ class UpstreamRegistry:
             await supervisor.run()
         finally:
             del self._running[id(upstream)]
+
+    def _meet(self, upstream: Upstream) -> None:
+        """What a server has started by the time it is ready is known also if it crashes soon after."""
+        if upstream.state is State.READY:
+            self._household.note()
 
     async def _keep_house(self, scope: anyio.CancelScope) -> None:
         with scope:

@@ -185,6 +185,12 @@ class Upstream:
             self.listed_at = time.monotonic()
             self.relist_wanted.set()
 
+    def retune(self, spec: ServerSpec) -> None:
+        """A reload changed what no live connection depends on (`identity`): from here on the server is used so."""
+        self.spec = spec
+        if self.resting and not spec.lazy:
+            self.wanted.set()
+
     # For the supervisor.
 
     def enter(

@@ -175,11 +175,11 @@ async def test_a_subscription_is_acknowledged_first_and_every_message_names_it(d
     assert [*named, ended["result"]["_meta"][module.listen.SUBSCRIPTION_ID]] == [ident] * 3
 
 
-async def test_what_no_server_offers_is_not_acknowledged(door: Door) -> None:
+async def test_what_no_server_offers_yet_is_acknowledged_too_since_an_edit_may_bring_it(door: Door) -> None:
     nobody = Principal("nobody", Grant([]))
     async with door.open(*listen(), who=nobody) as wire:
         await until(lambda: told(wire))
-        assert told(wire)[0]["params"]["notifications"] == {}
+        assert told(wire)[0]["params"]["notifications"] == {"toolsListChanged": True}
 
 
 async def test_a_subscription_is_refused_as_any_request_is(door: Door) -> None:

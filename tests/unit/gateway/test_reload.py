@@ -197,6 +197,30 @@ async def test_a_rejected_edit_is_tried_again_when_somebody_asks(tmp_path: Path)
         assert not house.gateway.edits.servers
 
 
+async def test_a_lazy_server_at_rest_is_kept_too_until_its_edit_has_shown_that_it_works(tmp_path: Path) -> None:
+    lazy = {"start": "lazy", "idle_timeout": 1}
+    async with edited(tmp_path, {"a": {**workbench("a"), **lazy}}) as house:
+        former, tools = house.upstreams["a"], house.tools
+        await until(lambda: former.resting)
+        house.edit({"a": {**BROKEN, **lazy}})
+        await until(lambda: house.gateway.edits.servers)
+        assert house.tools == tools
+        house.edit({"a": {**workbench("b"), **lazy}})
+        assert house.tools == tools
+        await until(lambda: house.upstreams["a"] is not former)
+        assert house.tools == tools
+        assert await house.pid_of("a")
+
+
+async def test_a_server_at_rest_that_is_not_lazy_any_more_starts(tmp_path: Path) -> None:
+    async with edited(tmp_path, {"a": {**workbench("a"), "start": "lazy", "idle_timeout": 1}}) as house:
+        former = house.upstreams["a"]
+        await until(lambda: former.resting)
+        house.edit({"a": workbench("a")})
+        await house.all_ready()
+        assert house.upstreams["a"] is former
+
+
 async def test_replace_always_takes_the_edited_server_as_it_is(tmp_path: Path) -> None:
     async with edited(tmp_path, {"a": workbench("a")}) as house:
         former = house.upstreams["a"]
