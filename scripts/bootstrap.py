@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> None:
 
 
 def measure(what: str, arguments: list[str]) -> None:
-    """Sets up what `tests.bench` or `tests.conformance` needs and becomes it; does not return."""
+    """Sets up what `tests.bench`, `tests.conformance` or `tests.soak` needs and becomes it; does not return."""
     with _alone():
         if what == "bench":
             ensure(VENV, [ROOT / "requirements.lock"], "dependencies")
@@ -109,7 +109,7 @@ def main() -> int:
             with _alone():
                 tools = checks.set_up(ROOT)
             return checks.run(ROOT, tools, arguments)
-        case [("bench" | "conformance") as what, *arguments]:
+        case [("bench" | "conformance" | "soak") as what, *arguments]:
             measure(what, arguments)
         case _:
             raise SetupError("usage: scripts/run [--help], scripts/test [pytest's arguments]")

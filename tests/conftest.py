@@ -1,1 +1,7 @@
-"""Fixtures for everybody. A gateway of a test's own: `tests.support.gateway.running_gateway`."""
+"""What holds for every test. A gateway of a test's own: `tests.support.gateway.running_gateway`."""
+
+from hypothesis import HealthCheck, settings
+
+# How fast examples come says how busy the machine is, and nothing of what is tested.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")

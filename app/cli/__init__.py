@@ -20,6 +20,8 @@ COMMANDS = {
     "connect": "app.cli.connect",
     "tools": "app.cli.tools",
     "call": "app.cli.call",
+    "doctor": "app.cli.doctor",
+    "plan": "app.cli.plan",
     "keys": "app.cli.keys",
     "healthcheck": "app.cli.healthcheck",
     "schema": "app.cli.schema",

@@ -26,7 +26,13 @@ LAST_WORD = 150.0
 ASK_TIMEOUT = 5.0
 UNSETTLED = frozenset({"", "starting"})
 UNKNOWN = "the log says which are up, and so does /health with a key"
-IN_WORDS = {"backoff": "not up yet, trying again"}
+SETTLED = frozenset({"ready", "degraded", "stopped", "failed", "disabled"})
+LISTED = frozenset({"ready", "degraded", "stopped"})
+IN_WORDS = {
+    "backoff": "not up yet, trying again",
+    "failed": "not up, tried once a minute",
+    "stopped": "idle, starts with its first call",
+}
 # Printed whole, each with the place it belongs to; of the others one line says how to get them.
 PLACES = {
     "claude-code": "Claude Code: .mcp.json in a project",
@@ -72,7 +78,7 @@ class Watch:
 
     def settled(self, details: Details) -> bool:
         """Whether every server is up, or is one that will not come."""
-        return all(self.told.get(name) in ("ready", "disabled") for name in details)
+        return all(self.told.get(name) in SETTLED for name in details)
 
 
 def announce(words: Greeting, launcher: int) -> None:
@@ -161,7 +167,7 @@ def _get(control: Path, path: str) -> bytes | None:
 
 def _described(state: str, detail: Mapping[str, object]) -> str:
     tools = detail.get("tools")
-    count = f", {tools} tool{'' if tools == 1 else 's'}" if isinstance(tools, int) and state == "ready" else ""
+    count = f", {tools} tool{'' if tools == 1 else 's'}" if isinstance(tools, int) and state in LISTED else ""
     reason = str(detail.get("reason") or detail.get("fault") or "")
     return printable(f"{IN_WORDS.get(state, state)}{count}{f': {reason}' if reason else ''}")
 

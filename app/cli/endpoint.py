@@ -127,6 +127,32 @@ class Endpoint:
         except httpx.HTTPError as error:
             raise UnansweredError(f"{self.where} broke off: {error or type(error).__name__}") from error
 
+    def get(self, path: str) -> Object:
+        """The JSON object at a path of a gateway on this machine."""
+        try:
+            response = self._http.get(f"http://localhost{path}")
+        except httpx.HTTPError as error:
+            raise UnansweredError(f"{self.where} broke off: {error or type(error).__name__}") from error
+        found = _object(response.content)
+        if response.status_code != 200 or found is None:
+            raise UnansweredError(f"{self.where} answered HTTP {response.status_code}: is it of another version?")
+        return found
+
+    def diagnose(self) -> Object:
+        """What the gateway on this machine knows of its servers; told over its control socket alone."""
+        if self._socket is None:
+            raise UnansweredError("doctor asks the gateway on this machine: unset MCP_ENDPOINT, and run it there.")
+        try:
+            response = self._http.get("http://localhost/doctor")
+        except httpx.HTTPError as error:
+            raise UnansweredError(f"{self.where} broke off: {error or type(error).__name__}") from error
+        found = _object(response.content)
+        if response.status_code == 401:
+            raise UnansweredError(self._unauthenticated())
+        if response.status_code != 200 or found is None:
+            raise UnansweredError(f"{self.where} answered HTTP {response.status_code}: is it of another version?")
+        return found
+
     def _message(self, response: httpx.Response) -> Object:
         if response.status_code == 401:
             raise UnansweredError(self._unauthenticated())

@@ -11,12 +11,26 @@ import msgspec
 
 from app.config.addresses import split_url
 from app.config.reading import EntryReader, Field
-from app.config.schema import ALIASES, ALL_KEYS, ELSEWHERE, ERAS, FILTER_KEYS, KEYS, LATER, POOLS, TRANSPORTS
-from app.config.snapshot import DisabledServer, Notice, ServerSpec, ToolFilter
+from app.config.schema import (
+    ALIASES,
+    ALL_KEYS,
+    ELSEWHERE,
+    ERAS,
+    FILTER_KEYS,
+    KEYS,
+    LIMIT_KEYS,
+    POOLS,
+    REPLACE,
+    STARTS,
+    TRANSPORTS,
+)
+from app.config.snapshot import DisabledServer, Limits, Notice, ServerSpec, ToolFilter
 from app.config.spelling import did_you_mean
 from app.config.tree import Array, Member
+from app.config.values import size
 
 MILLISECONDS_FROM = 10_000
+MEGABYTE = 1 << 20
 _UNCLEAN = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -54,11 +68,16 @@ def read_entry(
             _READERS[key](reader, field, values)
     if reader.errors:
         reason = "; ".join(_reason(notice, path) for notice in reader.errors)
-        return DisabledServer(name, label, reason), _in_file_order(reader)
+        missing = all(notice.missing for notice in reader.errors)
+        required = values.get("required") is True
+        return DisabledServer(name, label, reason, missing=missing, required=required), _in_file_order(reader)
     spec = msgspec.convert(values, ServerSpec)
     if spec.timeout > spec.max_timeout:
         where = known.get("timeout") or known["max_timeout"]
         reader.warn(where.line, where.path, f"a call ends after max_timeout, {spec.max_timeout:g} s, in any case")
+    if "idle_timeout" in known and not spec.lazy:
+        where = known["idle_timeout"]
+        reader.warn(where.line, where.path, "means nothing for a server that is not lazy", 'add "start": "lazy"')
     return spec, _in_file_order(reader)
 
 
@@ -77,9 +96,7 @@ def _known(reader: EntryReader, fields: list[Field]) -> dict[str, Field]:
     known: dict[str, Field] = {}
     for field in fields:
         key = ALIASES.get(field.key, field.key)
-        if key in LATER:
-            reader.error(field.line, field.path, "is not supported by this version", "remove it")
-        elif key not in KEYS:
+        if key not in KEYS:
             _unknown(reader, field, ALL_KEYS)
         elif key in known and not _same(reader, known[key], field):
             both = f'"{known[key].key}" and "{field.key}"'
@@ -176,6 +193,31 @@ def _filter(allow: tuple[str, ...] | None, deny: tuple[str, ...]) -> ToolFilter:
     return ToolFilter((), ("*",)) if allow == () else ToolFilter(allow or (), deny)
 
 
+def _read_limits(reader: EntryReader, field: Field, values: Values) -> None:
+    found: dict[str, int] = {}
+    for below in reader.members(field):
+        if below.key not in LIMIT_KEYS:
+            hint = did_you_mean(below.key, LIMIT_KEYS) or f"there are {' and '.join(LIMIT_KEYS)}"
+            reader.error(below.line, below.path, "is no limit of ours", hint)
+            continue
+        text = reader.word(below)
+        try:
+            if text is not None:
+                found[below.key] = size(text) if below.key == "memory" else _count(text)
+        except ValueError:
+            wanted = "a size such as 512mb, at least 1mb" if below.key == "memory" else "a whole number above 0"
+            reader.error(below.line, below.path, f"must be {wanted}")
+    if found.get("memory", MEGABYTE) < MEGABYTE:
+        reader.error(field.line, field.path, "memory must be a size such as 512mb, at least 1mb")
+    values["limits"] = Limits(**found)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) > 0 and len(text) < 9):
+        raise ValueError
+    return int(text)
+
+
 def _read_timeout(reader: EntryReader, field: Field, values: Values) -> None:
     seconds = reader.seconds(field)
     if seconds is not None and seconds >= MILLISECONDS_FROM:
@@ -206,4 +248,9 @@ _READERS: dict[str, Callable[[EntryReader, Field, Values], None]] = {
     "pool": _put("pool", lambda reader, field: reader.choice(field, POOLS)),
     "roots": _put("roots", EntryReader.boolean),
     "era": _put("era", lambda reader, field: reader.choice(field, ERAS)),
+    "start": _put("start", lambda reader, field: reader.choice(field, STARTS)),
+    "idle_timeout": _put("idle_timeout", EntryReader.seconds),
+    "required": _put("required", EntryReader.boolean),
+    "limits": _read_limits,
+    "replace": _put("replace", lambda reader, field: reader.choice(field, REPLACE)),
 }

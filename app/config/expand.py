@@ -21,6 +21,8 @@ class Expanded(msgspec.Struct, frozen=True):
     problem: str = ""
     hint: str = ""
     odd: str = ""
+    missing: bool = False
+    """The problem is a variable that is not set, and nothing else."""
 
 
 def expand(text: str, env: Mapping[str, str]) -> Expanded:
@@ -29,6 +31,7 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
         return Expanded(text)
     parts: list[str] = []
     problem = hint = odd = ""
+    missing = True
     at = 0
     while (start := text.find("${", at)) >= 0:
         end = _closing(text, start)
@@ -41,8 +44,9 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
         one = _variable(text[start + 2 : end], env)
         parts.append(text[start : end + 1] if one.odd else one.text)
         problem, hint, odd = problem or one.problem, hint or one.hint, odd or one.odd
+        missing = missing and (one.missing or not one.problem)
         at = end + 1
-    return Expanded("".join(parts) + text[at:], problem, hint, odd)
+    return Expanded("".join(parts) + text[at:], problem, hint, odd, missing and bool(problem))
 
 
 def _closing(text: str, start: int) -> int:
@@ -74,8 +78,10 @@ def _variable(inside: str, env: Mapping[str, str]) -> Expanded:
     if default is not None:
         return expand(default, env)
     if name in _EDITORS:
-        return Expanded("", f"${{{name}}} is an editor's variable and not set here", "write the value itself")
-    return Expanded("", f"the environment variable {name} is not set", f"set it, or write ${{{name}:-default}}")
+        problem, hint = f"${{{name}}} is an editor's variable and not set here", "write the value itself"
+    else:
+        problem, hint = f"the environment variable {name} is not set", f"set it, or write ${{{name}:-default}}"
+    return Expanded("", problem, hint, missing=True)
 
 
 def _shown(inside: str) -> str:

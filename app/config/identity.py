@@ -14,6 +14,11 @@ _DEPENDS_ON = ("kind", "command", "args", "env", "cwd", "url", "headers", "pool"
 _EDITION = 1
 
 
+def fingerprint(spec: ServerSpec) -> str:
+    """16 hex digits, equal where nothing of the entry differs: `plan` compares what runs with a file by it."""
+    return hashlib.sha256(msgspec.json.encode(spec, order="deterministic")).hexdigest()[:16]
+
+
 def identity(spec: ServerSpec) -> str:
     """64 hex digits, equal exactly where process or remote endpoint, credentials and session contract are equal."""
     members = [_EDITION, *((key, getattr(spec, key)) for key in _DEPENDS_ON)]

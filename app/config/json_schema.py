@@ -5,7 +5,7 @@ Pure. It is as liberal as reading is: what only warns is allowed here, what disa
 
 from typing import Any
 
-from app.config.schema import ALIASES, FILTER_KEYS, KEYS, LATER, ROOTS, Key
+from app.config.schema import ALIASES, FILTER_KEYS, KEYS, LIMIT_KEYS, ROOTS, Key
 
 Schema = dict[str, Any]
 
@@ -41,7 +41,6 @@ def _server() -> Schema:
             {"required": ["command"]},
             *({"required": [url]} for url in urls),
         ],
-        "not": {"anyOf": [{"required": [name]} for name in LATER]},
     }
 
 
@@ -63,5 +62,8 @@ def _shape(key: Key) -> Schema:
         case "filter":
             lists = {"type": "object", "properties": dict.fromkeys(FILTER_KEYS, _GLOBS)}
             return {"anyOf": [_GLOBS, lists]}
+        case "limits":
+            amount = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
+            return {"type": "object", "properties": dict.fromkeys(LIMIT_KEYS, amount)}
         case "choice":
             return {"anyOf": [{"enum": list(key.choices)}, {"type": "string", "pattern": _VARIABLE}]}

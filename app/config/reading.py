@@ -133,7 +133,7 @@ class EntryReader:
         if result.odd:
             self.warn(field.node.line, field.path, result.odd)
         if result.problem:
-            self.error(field.node.line, field.path, result.problem, result.hint)
+            self._note(field.node.line, field.path, result.problem, result.hint, error=True, missing=result.missing)
             return None
         if "\0" in result.text:
             return self._wrong(field, "a string without NUL characters", "one with them")
@@ -144,8 +144,8 @@ class EntryReader:
         if not any(notice.error and notice.path == field.path for notice in self.notices):
             self.error(field.node.line, field.path, f"must be {wanted}, not {got or kind(field.node)}")
 
-    def _note(self, line: int, path: str, message: str, hint: str, *, error: bool) -> None:
-        self.notices.append(Notice(f"{self._file}:{line}", path, message, hint, error))
+    def _note(self, line: int, path: str, message: str, hint: str, *, error: bool, missing: bool = False) -> None:
+        self.notices.append(Notice(f"{self._file}:{line}", path, message, hint, error, missing))
 
 
 def _below(field: Field, number: int, item: Node) -> Field:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-Shape = Literal["string", "text", "strings", "pairs", "boolean", "seconds", "filter", "choice"]
+Shape = Literal["string", "text", "strings", "pairs", "boolean", "seconds", "filter", "limits", "choice"]
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -30,6 +30,8 @@ TRANSPORTS: dict[str, Literal["stdio", "http", "sse"]] = {
 }
 POOLS = ("auto", "one", "client", "session")
 ERAS = ("auto", "legacy", "modern", "mirror")
+STARTS = ("eager", "lazy")
+REPLACE = ("ready", "always")
 
 KEYS: dict[str, Key] = {
     "command": Key("string", "The program of a stdio server.", "stdio"),
@@ -48,12 +50,16 @@ KEYS: dict[str, Key] = {
     "pool": Key("choice", "How clients share the server's sessions.", choices=POOLS),
     "roots": Key("boolean", "Pass the client's roots on: true for remote servers, false for stdio ones."),
     "era": Key("choice", "Which revisions to speak to it.", choices=ERAS),
+    "start": Key("choice", "eager: with the gateway; lazy: when it is first called.", choices=STARTS),
+    "idle_timeout": Key("seconds", "Seconds without a call after which a lazy server is stopped (300)."),
+    "required": Key("boolean", "The gateway is ready only while this server serves."),
+    "limits": Key("limits", 'What its processes may use together: {"memory": "512mb", "processes": 50}.', "stdio"),
+    "replace": Key("choice", "When an edit of it replaces what runs: once ready, or always at once.", choices=REPLACE),
 }
 ALIASES = {"type": "transport", "serverUrl": "url", "httpUrl": "url"}
 FILTER_KEYS = ("allow", "deny")
-# (life): asking for one of them must not be ignored, so its server does not run.
-LATER = ("start", "idle_timeout", "required", "replace", "limits")
-ALL_KEYS = (*KEYS, *ALIASES, *LATER)
+LIMIT_KEYS = ("memory", "processes")
+ALL_KEYS = (*KEYS, *ALIASES)
 ROOTS = ("mcpServers", "servers")
 # Keys of other programs that ask for something we spell differently.
 ELSEWHERE = {

@@ -162,8 +162,6 @@ def _misspelt(env: Mapping[str, str]) -> list[str]:
 
 def _remarks(settings: Settings) -> list[str]:
     found: list[str] = []
-    if settings.live_reload:
-        found.append("MCP_LIVE_RELOAD: live reload is not built yet; restart to apply a changed config or keys")
     if settings.disable_auth == "loopback":
         found.append("MCP_DISABLE_AUTH: no key is needed by callers on this machine")
     if settings.disable_auth == "all":

@@ -12,6 +12,17 @@ class ToolFilter(msgspec.Struct, frozen=True):
     deny: tuple[str, ...] = ()
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What all processes of one stdio server may use together. `memory` in bytes; None: no limit."""
+
+    memory: int | None = None
+    processes: int | None = None
+
+    @property
+    def none(self) -> bool:
+        return self.memory is None and self.processes is None
+
+
 class ServerSpec(msgspec.Struct, frozen=True):
     """One server to run. Seconds throughout; every `${VAR}` is expanded."""
 
@@ -38,10 +49,22 @@ class ServerSpec(msgspec.Struct, frozen=True):
     pool: Literal["auto", "one", "client", "session"] = "auto"
     roots: bool = False
     era: Literal["auto", "legacy", "modern", "mirror"] = "auto"
+    replace: Literal["ready", "always"] = "ready"
+    start: Literal["eager", "lazy"] = "eager"
+    idle_timeout: float = 300.0
+    """After so long without a call a lazy server is stopped."""
+    required: bool = False
+    """The gateway is not ready without it."""
+    limits: Limits = Limits()
+    """When an edit of it takes the place of what runs: once it is READY, or at once."""
 
     @property
     def remote(self) -> bool:
         return self.kind != "stdio"
+
+    @property
+    def lazy(self) -> bool:
+        return self.start == "lazy"
 
 
 class DisabledServer(msgspec.Struct, frozen=True):
@@ -51,6 +74,9 @@ class DisabledServer(msgspec.Struct, frozen=True):
     label: str
     reason: str
     by_user: bool = False
+    missing: bool = False
+    """The only faults are environment variables that are not set: a reload is not refused for it."""
+    required: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -61,6 +87,8 @@ class Notice(msgspec.Struct, frozen=True):
     message: str
     hint: str = ""
     error: bool = False
+    missing: bool = False
+    """The error is that an environment variable is not set."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -42,6 +42,10 @@ class Authenticator:
         """What a 401 says."""
         return LOOPBACK_ONLY if self._disabled == "loopback" else MISSING
 
+    def by_control(self, scope: Scope) -> bool:
+        """Whether a request came over the socket that only the user who runs the gateway can open."""
+        return self._came_by(scope["server"]) == "control"
+
     def identify(self, scope: Scope) -> Principal | None:
         """The principal of a request; None refuses it."""
         presented = [value for name, value in scope["headers"] if name == b"authorization"]

@@ -19,6 +19,7 @@ from app.downstream.call_log import CallLog
 from app.downstream.faults import NOT_FOUND, plain, to_answer
 from app.downstream.guards import principal_of
 from app.downstream.response import RelayResponse, send_empty, send_json
+from app.downstream.streams import UNKNOWN_SESSION, Streams
 from app.gateway.driver import INTERNAL
 from app.gateway.gateway import Gateway
 from app.gateway.relaying import Relayed, relay
@@ -34,14 +35,15 @@ from app.relay.view import View
 log = logging.getLogger("app.downstream")
 
 SESSION = b"mcp-session-id"
-ALLOW = (b"allow", b"POST, DELETE, OPTIONS")
-ALLOW_MODERN = (b"allow", b"POST, OPTIONS")
-UNKNOWN_SESSION = Fault(Kind.UNKNOWN_SESSION, "Unknown or expired session; send initialize again.")
+ALLOW = b"POST, GET, DELETE, OPTIONS"
+ALLOW_SESSIONLESS = b"POST, DELETE, OPTIONS"
+ALLOW_MODERN = b"POST, OPTIONS"
 
 
 class Visit(msgspec.Struct):
     """One message in progress: who sent it, to which part of the gateway, and in which session."""
 
+    scope: Scope
     principal: Principal
     only: str
     inbound: Inbound
@@ -51,12 +53,19 @@ class Visit(msgspec.Struct):
 
 
 class Endpoint:
-    """Serves both paths. `gateway` gives the running one."""
+    """Serves both paths. `gateway` gives the running one; `identify` who a request's key belongs to by now."""
 
-    def __init__(self, gateway: Callable[[], Gateway], max_body: int, call_log: CallLog) -> None:
+    def __init__(
+        self,
+        gateway: Callable[[], Gateway],
+        max_body: int,
+        call_log: CallLog,
+        identify: Callable[[Scope], Principal | None],
+    ) -> None:
         self._gateway = gateway
         self._max_body = max_body
         self._log = call_log
+        self._streams = Streams(gateway, identify, call_log)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request on either path, of any method."""
@@ -72,6 +81,8 @@ class Endpoint:
             await self._post(scope, receive, send, principal, only)
         elif method == "DELETE":
             await self._delete(scope, send, principal)
+        elif method == "GET" and _has_session(read_head(_headers(scope))):
+            await self._streams.open(scope, receive, send, principal, only)
         else:
             await _not_allowed(scope, send)
 
@@ -97,7 +108,7 @@ class Endpoint:
             if isinstance(found, Rejection):
                 await response.reply(found.fault)
             else:
-                server = await self._serve(Visit(principal, only, found, None, response, send))
+                server = await self._serve(Visit(scope, principal, only, found, None, response, send))
         except Exception:
             log.exception("request %s failed", response.request_id)
             await response.reply(INTERNAL)
@@ -133,6 +144,9 @@ class Endpoint:
             return ""
         if inbound.method.answer is Answer.RELAY:
             return await self._relay(visit)
+        if inbound.method.answer is Answer.LISTEN:
+            await self._streams.listen(visit.scope, inbound, visit.response, visit.principal, visit.only)
+            return visit.only
         await self._answer(visit, inbound.method.answer)
         return ""
 
@@ -226,7 +240,17 @@ def _is_modern(head: Head) -> bool:
     return bool(head.versions) and head.version.decode("latin-1") not in LEGACY_VERSIONS
 
 
+def _has_session(head: Head) -> bool:
+    return bool(head.session) and not _is_modern(head)
+
+
 async def _not_allowed(scope: Scope, send: Send) -> None:
-    """Also GET: this gateway opens no stream of its own yet, which the spec answers so."""
-    allow = ALLOW_MODERN if _is_modern(read_head(_headers(scope))) else ALLOW
-    await send_json(send, 405, plain("method_not_allowed", f"Allowed here: {allow[1].decode()}"), [allow])
+    """Also a GET without a session, which has no stream: the spec answers so where none is offered."""
+    if _is_modern(read_head(_headers(scope))):
+        allow = ALLOW_MODERN
+    else:
+        allow = ALLOW_SESSIONLESS if cast("HTTPScope", scope)["method"] == "GET" else ALLOW
+    text = f"Allowed here: {allow.decode()}"
+    if allow is ALLOW_SESSIONLESS:
+        text += ". GET opens the stream of a session: send its Mcp-Session-Id."
+    await send_json(send, 405, plain("method_not_allowed", text), [(b"allow", allow)])

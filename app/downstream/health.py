@@ -12,7 +12,7 @@ from app.config.keys import Principal
 from app.downstream.authenticators import Authenticator
 from app.downstream.refusals import Refused
 from app.gateway.gateway import Gateway
-from app.gateway.status import degraded, ready, remarks, server_details
+from app.gateway.status import degraded, ready, remarks, running, server_details
 from app.protocol.faults import Fault, Kind
 
 Incoming = Request[Any, Any, Any]
@@ -36,14 +36,21 @@ class Health:
 
     def overview(self, principal: Principal | None) -> dict[str, Any]:
         """The body of `/health`."""
-        details = server_details(self._gateway().current, principal)
-        body: dict[str, Any] = {"status": "degraded" if degraded(details) else "healthy", "service": SERVICE}
+        gateway = self._gateway()
+        details = server_details(gateway.current, principal)
+        gateway.edits.mark(details)
+        whole = principal is None or len(details) == len(server_details(gateway.current, None))
+        down = degraded(details) or (whole and gateway.edits.refused)
+        body: dict[str, Any] = {"status": "degraded" if down else "healthy", "service": SERVICE}
         if self._auth_disabled:
             body["auth"] = "disabled"
         if principal is not None:
             body |= {"servers": list(details), "details": details}
+            if whole and gateway.edits.refused:
+                body["reload"] = gateway.edits.told()
             if principal.grant.admin:
-                body["remarks"] = remarks(self._gateway().current)
+                body["remarks"] = remarks(gateway.current)
+                body["running"] = running(gateway.current)
         return body
 
     def readiness(self, principal: Principal | None) -> tuple[int, dict[str, Any]]:

@@ -16,11 +16,14 @@ from app.config.settings import Settings
 from app.config.snapshot import Snapshot
 from app.downstream.authenticators import Authenticator, Way
 from app.downstream.call_log import CallLog
+from app.downstream.doctor import PATH as DOCTOR
+from app.downstream.doctor import Doctor
 from app.downstream.endpoint import Endpoint
 from app.downstream.guards import Guards
 from app.downstream.health import Health, health_controller
 from app.downstream.refusals import HANDLERS
 from app.gateway.gateway import Gateway
+from app.gateway.reload import Reload
 
 PATHS = ["/mcp", "/servers/{name:str}/mcp"]
 
@@ -35,7 +38,7 @@ class EndpointHandler(ASGIRouteHandler):
 
 
 class GatewayPlugin(InitPlugin):
-    """Serves one gateway. `came_by` tells which of our sockets a request came through."""
+    """Serves one gateway. `came_by` tells which of our sockets a request came through; `reload` takes its edits."""
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class GatewayPlugin(InitPlugin):
         *,
         call_log: CallLog | None = None,
         launched: float = 0.0,
+        reload: Callable[[Gateway], Reload] | None = None,
     ) -> None:
         self._launched = launched
         self._settings = settings
         self._call_log = call_log or CallLog()
         self._snapshot = snapshot
         self._keyring = keyring
+        self._reload = reload
         self._gateway: Gateway | None = None
         self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
         self.guards = Guards(settings, self._authenticator)
@@ -63,10 +68,11 @@ class GatewayPlugin(InitPlugin):
         return self._gateway
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, self._call_log)
+        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, self._call_log, self._authenticator.identify)
         handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
-        app_config.route_handlers = [handler, health_controller(health)]
+        doctor = ASGIRouteHandler(DOCTOR, copy_scope=False)(Doctor(lambda: self.gateway, self._authenticator).serve)
+        app_config.route_handlers = [handler, health_controller(health), doctor]
         app_config.guards = [self.guards.requires_own_site]
         app_config.exception_handlers = HANDLERS
         app_config.lifespan = [self._lifespan]
@@ -77,7 +83,9 @@ class GatewayPlugin(InitPlugin):
     async def _lifespan(self, app: Litestar) -> AsyncGenerator[None]:
         _mend_parameters(app.asgi_router.root_route_map_node)
         self._gateway = Gateway(self._settings, self._snapshot, self._keyring, launched=self._launched)
-        async with self._gateway.running():
+        async with self._gateway.running() as gateway:
+            if self._reload:
+                gateway.own(self._reload(gateway).run())
             yield
 
 

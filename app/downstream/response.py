@@ -111,6 +111,10 @@ class RelayResponse:
             head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
             await self._emit(_start(status, head), _body(body, more=False), bounded=len(body) > SMALL)
 
+    async def finish(self) -> None:
+        """End a stream that has no answer."""
+        await self._write(b"", more=False)
+
     async def closed(self) -> None:
         """Returns once the client has closed its connection."""
         while (await self._receive())["type"] != "http.disconnect":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol, assert_never
 
 from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
+from app.gateway.repeating import PATIENCE, explained, harmless, may_repeat
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.effects import Acquire, CancelUpstream, Effect, Release, Reply, SendUpstream, SetTimer, Stream
@@ -20,6 +21,7 @@ from app.relay.events import (
     Event,
     Expired,
     Failed,
+    Lost,
     Noticed,
     PeerError,
     Request,
@@ -67,7 +69,9 @@ class Driver:
     ) -> None:
         self.inbox = Inbox()
         self._tasks = tasks
-        self._upstream = upstream
+        self.upstream = upstream
+        self.client = ""
+        """Whose call it is: the client's id."""
         self._era = era
         self._key = key
         self._silence, total = limits
@@ -82,6 +86,10 @@ class Driver:
         self.ask: Callable[[Result], Result | Fault] = self._unaskable
         self._lease: Lease | None = None
         self._sent: int | None = None
+        self._request: Request | None = None
+        # A lost call is sent once more, at most; until then nobody waits for a server that is down.
+        self._patience = 0.0
+        self._streamed = False
         self._helpers: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._gone = False
@@ -89,10 +97,10 @@ class Driver:
     @property
     def server(self) -> str:
         """The server this call is for."""
-        return self._upstream.spec.name
+        return self.upstream.spec.name
 
     def __repr__(self) -> str:
-        return f"<Driver {self._upstream.spec.name} {self._era.value} {'leased' if self._lease else 'waiting'}>"
+        return f"<Driver {self.upstream.spec.name} {self._era.value} {'leased' if self._lease else 'waiting'}>"
 
     async def run(self, request: Request, response: ClientResponse) -> None:
         """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
@@ -109,9 +117,9 @@ class Driver:
                     await response.keep_alive()
                     self._note(response)
                 else:
-                    await self._perform(exchange.receive(_event(arrival)), exchange, response)
+                    await self._perform(exchange.receive(self._judged(_event(arrival))), exchange, response)
         except Exception:
-            log.exception("the call to %s failed", self._upstream.spec.name)
+            log.exception("the call to %s failed", self.upstream.spec.name)
             await response.reply(INTERNAL)
         finally:
             self._end()
@@ -122,7 +130,7 @@ class Driver:
                 case SetTimer():
                     self._silent_at = self._loop.time() + self._silence
                 case Acquire():
-                    self._lease = self._upstream.acquire_nowait(self._era, self._key)
+                    self._lease = self.upstream.acquire_nowait(self._era, self._key)
                     if self._lease is None:
                         self._start(self._acquire())
                     else:
@@ -131,6 +139,7 @@ class Driver:
                     assert self._lease is not None, "Leased comes after the lease"
                     self._send(self._lease, request)
                 case Stream(notice):
+                    self._streamed = True
                     await response.stream(notice)
                     self._note(response)
                     self._quiet_at = self._loop.time() + HEARTBEAT
@@ -149,7 +158,19 @@ class Driver:
         if isinstance(final, Fault):
             self.inbox.put(Failed(final))
         else:
+            self._request = final
             self._sent = lease.send(final, self.inbox.put)
+
+    def _judged(self, event: Event) -> Event:
+        """A failure of a call under way, as what follows from it: another try, or the truth about its outcome."""
+        if not isinstance(event, Failed) or self._request is None or self._lease is None:
+            return event
+        fault, is_harmless = event.fault, harmless(self._request, self.upstream.catalog)
+        if not self._patience and not self._streamed and may_repeat(fault, is_harmless=is_harmless):
+            log.info("server=%s a call is sent again: %s", self.server, fault.message)
+            self._patience = PATIENCE
+            return Lost()
+        return Failed(explained(fault, is_harmless=is_harmless))
 
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
@@ -158,11 +179,11 @@ class Driver:
 
     async def _acquire(self) -> None:
         try:
-            self._lease = await self._upstream.acquire(self._era, self._key)
+            self._lease = await self.upstream.acquire(self._era, self._key, self._patience)
         except UpstreamError as error:
             self.inbox.put(Failed(error.fault))
         except Exception:
-            log.exception("acquiring a connection to %s failed", self._upstream.spec.name)
+            log.exception("acquiring a connection to %s failed", self.upstream.spec.name)
             self.inbox.put(Failed(INTERNAL))
         else:
             self.inbox.put(LEASED)
@@ -193,13 +214,13 @@ class Driver:
         self._timer = self._loop.call_at(min(self._silent_at, self._end_at, self._quiet_at), self._tick)
 
     def _timeout(self) -> Fault:
-        name = self._upstream.spec.name
+        name = self.upstream.spec.name
         if self._lease is None:
             return Fault(Kind.TIMEOUT, f"Server {name} did not come up in time.", name)
         return Fault(Kind.TIMEOUT, f"Server {name} gave no answer in time; the call was cancelled.", name)
 
     def _unaskable(self, _: Result) -> Fault:
-        name = self._upstream.spec.name
+        name = self.upstream.spec.name
         return Fault(Kind.PROTOCOL, f"Server {name} asked for input that the client cannot give.", name)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:

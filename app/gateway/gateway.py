@@ -7,8 +7,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -16,16 +16,20 @@ import anyio
 from app.config.keys import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
+from app.gateway.broadcast import STALE, Broadcast, End
 from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
+from app.gateway.edits import Edits
 from app.gateway.generation import Generation
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import Continuations
 from app.relay.events import Expired
+from app.relay.policy import Grant
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
+from app.upstream.upstream import Upstream
 
 log = logging.getLogger("app.gateway")
 
@@ -36,8 +40,9 @@ FIRST_LIST = 2.6
 SWEEP = 60.0
 # After this, calls in flight at a stop are told: with the 3 s that a stubborn server takes, all is over within 6 s.
 DRAIN_CALLS = 2.4
-# A remote server without a feed of changes is listed anew when its catalog is older than this and somebody asks.
-STALE = 60.0
+# How long calls in flight may take on a server that a reload took away or replaced.
+RETIRE_CALLS = 30.0
+REMOVED = Fault(Kind.CLOSED, "The config was changed and the server stopped; the outcome of the call is unknown.")
 STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call is unknown.", retry_after=2.0)
 
 
@@ -61,9 +66,13 @@ class Gateway:
         self.settings = settings
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
+        self.edits = Edits()
+        self.broadcast = Broadcast(self._view)
         self.drain = drain
         self._launched = launched
         self._adopt_orphans = adopt_orphans
+        self._left = asyncio.Event()
+        self._owned: set[asyncio.Task[None]] = set()
         self._snapshot = snapshot
         self._keyring = keyring
 
@@ -78,21 +87,53 @@ class Gateway:
             data = self._data_directory()
             sealing = Sealing(state_key(data))
             self.continuations = Continuations(sealing.seal, sealing.unseal, time.time)
-            registry = UpstreamRegistry(servers, data_directory=data, adopt_orphans=self._adopt_orphans)
-            upstreams = {spec.name: registry.provision(spec) for spec in self._snapshot.servers}
+            self.registry = UpstreamRegistry(servers, data_directory=data, adopt_orphans=self._adopt_orphans)
+            upstreams = {spec.name: self.registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
-            housekeeping = [tasks.create_task(self._sweep()), tasks.create_task(self._drain(registry))]
+            self.broadcast.watch(upstreams.values())
+            for work in (self._sweep(), self._drain(), self.broadcast.run()):
+                self.own(work)
             try:
                 yield self
             finally:
-                for task in housekeeping:
+                for task in self._owned:
                     task.cancel()
-                await registry.aclose()
+                await self.registry.aclose()
                 servers.cancel_scope.cancel()
+
+    def swap(self, generation: Generation) -> None:
+        """`generation` is the current one from here on; who listens hears of what it changes in their lists."""
+        former, self.current = self.current, generation
+        former.leave()
+        self.broadcast.watch(generation.upstreams.values())
+
+    def own(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside the requests; at the end of the gateway it is cancelled."""
+        task = self.tasks.create_task(work)
+        self._owned.add(task)
+        task.add_done_callback(self._owned.discard)
+
+    def over(self, driver: Driver) -> None:
+        """A call has ended."""
+        self.drivers.discard(driver)
+        self._left.set()
+
+    async def retire(self, upstream: Upstream) -> None:
+        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RETIRE_CALLS):
+                while any(driver.upstream is upstream for driver in self.drivers):
+                    self._left.clear()
+                    await self._left.wait()
+        for driver in list(self.drivers):
+            if driver.upstream is upstream:
+                driver.inbox.put(Expired(REMOVED))
+        await self.registry.retire(upstream)
 
     async def listed(self, view: View) -> None:
         """Wait until every server in `view` has been listed once or has failed to start, while that is worth it."""
-        upstreams = [self.current.upstreams[source.server] for source in view.sources]
+        current = self.current.upstreams
+        upstreams = [current[source.server] for source in view.sources if source.server in current]
         for upstream in upstreams:
             upstream.refresh_if_older_than(STALE)
         wait = list_wait(self._launched, time.monotonic())
@@ -100,6 +141,9 @@ class Gateway:
         tasks = [self.tasks.create_task(upstream.wait_listed(left)) for upstream, left in waits if left]
         if tasks:
             await asyncio.wait(tasks)
+
+    def _view(self, grant: Grant, only: str) -> View:
+        return self.current.view(grant, only)
 
     def _data_directory(self) -> Path | None:
         directory = Path(self.settings.data_dir)
@@ -114,13 +158,14 @@ class Gateway:
             await asyncio.sleep(SWEEP)
             self.sessions.expire()
 
-    async def _drain(self, registry: UpstreamRegistry) -> None:
-        """From the first moment of a stop: end the servers that nobody waits for, then tell those who still wait."""
+    async def _drain(self) -> None:
+        """From the first moment of a stop: end streams and the servers that nobody waits for, then tell who waits."""
         await self.drain.wait()
-        busy = {driver.server for driver in self.drivers}
-        for name, upstream in self.current.upstreams.items():
-            if name not in busy:
-                self.tasks.create_task(registry.retire(upstream))
+        self.broadcast.end(End.DRAINED)
+        busy = {id(driver.upstream) for driver in self.drivers}
+        for upstream in self.registry.running:
+            if id(upstream) not in busy:
+                self.own(self.registry.retire(upstream))
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
             driver.inbox.put(Expired(STOPPING))

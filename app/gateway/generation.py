@@ -23,10 +23,11 @@ class Generation:
         self.snapshot = snapshot
         self.keyring = keyring
         self.upstreams = dict(upstreams)
+        self.specs = {spec.name: spec for spec in snapshot.servers}
+        """What each is used by: a reload may change limits and names without touching what runs."""
         self._rules = {spec.name: name_filter(spec.tools.allow, spec.tools.deny) for spec in snapshot.servers}
         self._stale = False
-        for upstream in self.upstreams.values():
-            upstream.add_listener(self._changed)
+        self._removers = [upstream.add_listener(self._changed) for upstream in self.upstreams.values()]
         self._directories: dict[str, Directory] = {}
         self._views: dict[tuple[Grant, str], View] = {}
 
@@ -45,6 +46,11 @@ class Generation:
                 self._views.clear()
             view = self._views[grant, only] = View(self._directory(only), grant)
         return view
+
+    def leave(self) -> None:
+        """Another generation has taken over: what happens to servers is no longer heard."""
+        for remove in self._removers:
+            remove()
 
     def _changed(self, _: Upstream) -> None:
         """A server's state or catalog is another one: what was merged from it is made anew when next asked for."""

@@ -101,7 +101,11 @@ def _addresses(call: Relayed) -> list[Address] | Fault:
 
 
 async def _drive(gateway: Gateway, call: Relayed, address: Address, response: ClientResponse) -> None:
-    upstream = gateway.current.upstreams[address.server]
+    upstream, spec = gateway.current.upstreams.get(address.server), gateway.current.specs.get(address.server)
+    if upstream is None or spec is None:
+        # A reload took it away between two questions.
+        await response.reply(Fault(Kind.CLOSED, f"Server {address.server} was removed.", server=address.server))
+        return
     if (
         call.message.method == "completion/complete"
         and upstream.catalog
@@ -109,9 +113,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     ):
         await response.reply(Fault(Kind.METHOD_NOT_FOUND, f"Server {address.server} completes nothing."))
         return
-    driver = Driver(
-        gateway.tasks, upstream, call.era, pool_key(upstream.spec, call), limits(upstream.spec, call.message.method)
-    )
+    driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
+    driver.client = call.client_id
     if call.era is Era.MODERN and call.message.method in ASKABLE:
         driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
     if isinstance(response, Guess):
@@ -123,7 +126,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     try:
         await driver.run(_request(call, upstream, address), response)
     finally:
-        gateway.drivers.discard(driver)
+        gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)
             gateway.sessions.rested(call.session)

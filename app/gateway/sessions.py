@@ -6,12 +6,14 @@ another's id is simply unknown (PROTOCOL.md section 6; RELIABILITY.md B51).
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from app.gateway.inbox import Inbox
 from app.relay.events import Cancelled
 
 IDLE_SECONDS = 30 * 60.0
+# How long an open stream alone keeps one.
+STREAM_SECONDS = 24 * 3600.0
 PER_PRINCIPAL = 1000
 # 256 bits, and the shard that owns it in front (DESIGN.md section 8).
 SHARD = "w0-"
@@ -19,15 +21,19 @@ _ID_BYTES = 32
 
 
 class Session:
-    """One legacy session, and the calls that run in it by the client's own JSON-RPC id, for cancellation."""
+    """One legacy session, and the calls that run in it by the client's own JSON-RPC id, for cancellation.
 
-    __slots__ = ("_running", "client_id", "id", "last_used", "version")
+    `on_end` is set while its stream is open, and ends that when the session ends.
+    """
+
+    __slots__ = ("_running", "client_id", "id", "last_used", "on_end", "version")
 
     def __init__(self, session_id: str, client_id: str, version: str, now: float) -> None:
         self.id = session_id
         self.client_id = client_id
         self.version = version
         self.last_used = now
+        self.on_end: Callable[[], None] | None = None
         self._running: dict[bytes, list[Inbox]] = {}
 
     def __repr__(self) -> str:
@@ -36,6 +42,16 @@ class Session:
     @property
     def busy(self) -> bool:
         return bool(self._running)
+
+    def expired(self, now: float) -> bool:
+        """Whether nothing has used it for too long."""
+        limit = IDLE_SECONDS if self.on_end is None else STREAM_SECONDS
+        return now - self.last_used > limit and not self.busy
+
+    def end(self) -> None:
+        """It is forgotten: its stream ends too."""
+        if self.on_end is not None:
+            self.on_end()
 
     def started(self, request_id: bytes, inbox: Inbox) -> None:
         """A call runs; `ended` must follow."""
@@ -76,8 +92,9 @@ class SessionTable:
         owned = self._sessions.setdefault(client_id, OrderedDict())
         self._expire(owned, now)
         if len(owned) >= PER_PRINCIPAL:
-            oldest = next((session for session in owned.values() if not session.busy), next(iter(owned.values())))
-            del owned[oldest.id]
+            idle = (session for session in owned.values() if not session.busy and session.on_end is None)
+            oldest = next(idle, next(iter(owned.values())))
+            owned.pop(oldest.id).end()
         session = Session(SHARD + secrets.token_urlsafe(_ID_BYTES), client_id, version, now)
         owned[session.id] = session
         return session
@@ -89,15 +106,15 @@ class SessionTable:
         if owned is None or session is None:
             return None
         now = self._clock()
-        if now - session.last_used > IDLE_SECONDS and not session.busy:
-            del owned[session_id]
+        if session.expired(now):
+            owned.pop(session_id).end()
             return None
         session.last_used = now
         owned.move_to_end(session_id)
         return session
 
     def rested(self, session: Session) -> None:
-        """A call in it is over: it is idle from now on, however long that took."""
+        """A call in it is over, or its stream: it is idle from now on, however long that took."""
         owned = self._sessions.get(session.client_id)
         if owned is not None and session.id in owned:
             session.last_used = self._clock()
@@ -112,7 +129,16 @@ class SessionTable:
 
     def close(self, client_id: str, session_id: str) -> bool:
         """End a session; False when there is none of that id for this principal. Its calls run on unheard."""
-        return self._sessions.get(client_id, OrderedDict()).pop(session_id, None) is not None
+        session = self._sessions.get(client_id, OrderedDict()).pop(session_id, None)
+        if session is not None:
+            session.end()
+        return session is not None
+
+    def end(self, clients: Iterable[str]) -> None:
+        """End all sessions of these principals: their keys are gone."""
+        for client_id in clients:
+            self._sessions.pop(client_id, None)
+            self._implicit.pop(client_id, None)
 
     def expire(self) -> None:
         """Forget what has been idle too long. To be called now and then."""
@@ -126,5 +152,5 @@ class SessionTable:
         for session in list(owned.values()):
             if now - session.last_used <= IDLE_SECONDS:
                 return  # least recently used first: the rest is younger
-            if not session.busy:
-                del owned[session.id]
+            if session.expired(now):
+                owned.pop(session.id).end()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from app.config.identity import fingerprint, identity
 from app.config.keys import Principal
 from app.gateway.gateway import Gateway
 from app.gateway.generation import Generation
@@ -31,6 +32,8 @@ def server_details(generation: Generation, principal: Principal | None) -> dict[
             "tools": view.count(name, Listing.TOOLS),
             "since": datetime.fromtimestamp(upstream.since, UTC).isoformat(timespec="seconds"),
         }
+        if upstream.resting:
+            details[name]["idle"] = True
         if upstream.reason:
             details[name]["fault"] = upstream.reason
     for server in generation.snapshot.disabled:
@@ -52,17 +55,31 @@ def remarks(generation: Generation) -> list[str]:
     return [*directory.clashes, *long]
 
 
+def running(generation: Generation) -> dict[str, tuple[str, str, str]]:
+    """What `plan` compares a file with: identity, fingerprint and prefix of each entry that runs. For operators."""
+    return {name: (identity(spec)[:16], fingerprint(spec), spec.prefix) for name, spec in generation.specs.items()}
+
+
 def degraded(details: dict[str, dict[str, Any]]) -> bool:
     """Whether a server of `server_details` is down. One that is coming up for the first time is not."""
-    return any(_is_down(found) for found in details.values())
+    return any(_is_down(found) or "rejected" in found for found in details.values())
 
 
 def _is_down(found: dict[str, Any]) -> bool:
     if found["state"] == State.STARTING.value:
         return "fault" in found
-    return found["state"] != State.READY.value
+    return found["state"] != State.READY.value and "idle" not in found
 
 
 def ready(gateway: Gateway) -> str:
     """Why the gateway is not ready to serve; empty when it is."""
-    return "The gateway is stopping." if gateway.drain.begun else ""
+    if gateway.drain.begun:
+        return "The gateway is stopping."
+    current = gateway.current
+    missing = [server.reason for server in current.snapshot.disabled if server.required]
+    missing += [
+        upstream.reason or f"Server '{name}' is {upstream.state.value}."
+        for name, upstream in current.upstreams.items()
+        if upstream.spec.required and not upstream.serving
+    ]
+    return f"Required servers do not serve: {' '.join(missing)}" if missing else ""

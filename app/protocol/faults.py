@@ -76,7 +76,8 @@ class Fault(msgspec.Struct, frozen=True):
     """A failure on its way to a client.
 
     `message` is public text; `server` the cleaned name of the upstream it concerns; `retry_after` seconds until a
-    new try makes sense; `data` is put into the error object as it is (used where the spec defines a shape).
+    new try makes sense; `data` is put into the error object as it is (used where the spec defines a shape); `unsent`:
+    the request it concerns provably never reached the server, so that it may be sent again. Not on the wire.
     """
 
     kind: Kind
@@ -84,6 +85,7 @@ class Fault(msgspec.Struct, frozen=True):
     server: str | None = None
     retry_after: float | None = None
     data: dict[str, object] | None = None
+    unsent: bool = False
 
     @property
     def row(self) -> Row:

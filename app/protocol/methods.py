@@ -17,6 +17,7 @@ class Answer(Enum):
     DISCOVER = "discover"
     PING = "ping"
     LIST = "list"
+    LISTEN = "listen"
     RELAY = "relay"
 
 
@@ -37,6 +38,7 @@ METHODS: dict[str, Method] = {
     "initialize": Method(Answer.INITIALIZE, _LEGACY),
     "ping": Method(Answer.PING, _LEGACY),
     "server/discover": Method(Answer.DISCOVER, _MODERN),
+    "subscriptions/listen": Method(Answer.LISTEN, _MODERN),
     "tools/list": Method(Answer.LIST, _BOTH, "tools", "tools"),
     "prompts/list": Method(Answer.LIST, _BOTH, "prompts", "prompts"),
     "resources/list": Method(Answer.LIST, _BOTH, "resources", "resources"),

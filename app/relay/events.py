@@ -74,6 +74,10 @@ class Failed(msgspec.Struct, frozen=True):
     fault: Fault
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """The upstream is lost to this request, which may be sent once more (driver: never sent, or harmless to repeat)."""
+
+
 class Disconnected(msgspec.Struct, frozen=True):
     """The client closed its connection, which in its revision cancels the request (modern)."""
 
@@ -97,6 +101,8 @@ class Expired(msgspec.Struct, frozen=True):
 
 
 UpstreamEvent = Noticed | Finished | NeedsInput | Failed
-Event = Called | Leased | Noticed | Finished | NeedsInput | Failed | Disconnected | Detached | Cancelled | Expired
+Event = (
+    Called | Leased | Noticed | Finished | NeedsInput | Failed | Lost | Disconnected | Detached | Cancelled | Expired
+)
 # Where an upstream delivers what concerns one request; synchronous, never blocks, called in wire order.
 Sink = Callable[[UpstreamEvent], None]

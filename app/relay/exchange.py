@@ -23,6 +23,7 @@ from app.relay.events import (
     Failed,
     Finished,
     Leased,
+    Lost,
     NeedsInput,
     Noticed,
     Result,
@@ -101,6 +102,10 @@ def _fail(_: Exchange, failed: Failed) -> list[Effect]:
     return [Release(), Reply(failed.fault)]
 
 
+def _again(_: Exchange, __: Lost) -> list[Effect]:
+    return [Release(), Acquire()]
+
+
 def _expire(_: Exchange, expired: Expired) -> list[Effect]:
     return [CancelUpstream(expired.fault.message), Release(), Reply(expired.fault)]
 
@@ -135,6 +140,7 @@ TRANSITIONS: dict[tuple[State, type[Event]], _Row] = {
     (State.CALLING, Finished): (State.DONE, _finish),
     (State.CALLING, NeedsInput): (State.DONE, _question),
     (State.CALLING, Failed): (State.DONE, _fail),
+    (State.CALLING, Lost): (State.ACQUIRING, _again),
     (State.CALLING, Expired): (State.DONE, _expire),
     (State.CALLING, Cancelled): (State.DONE, _cancel),
     (State.CALLING, Disconnected): (State.DONE, _hang_up),

@@ -15,7 +15,13 @@ from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matche
 from app.relay.names import own_names
 from app.relay.policy import Grant, decide
 
-CAPABILITIES = ("tools", "prompts", "resources", "completions")
+# What is offered, and what of it: changes of the three lists are told, whether or not a server tells its own.
+CAPABILITIES: dict[str, dict[str, object]] = {
+    "tools": {"listChanged": True},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True},
+    "completions": {},
+}
 LISTED = {
     Listing.TOOLS: "tools",
     Listing.PROMPTS: "prompts",
@@ -97,9 +103,9 @@ class View:
     def capabilities(self) -> dict[str, dict[str, object]]:
         """What the visible servers offer together, without what is not relayed; all, while one has yet to say."""
         if any(source.catalog is None for source in self.sources):
-            return {name: {} for name in CAPABILITIES}
+            return dict(CAPABILITIES)
         offered = {name for source in self.sources if source.catalog for name in source.catalog.capabilities}
-        return {name: {} for name in CAPABILITIES if name in offered}
+        return {name: details for name, details in CAPABILITIES.items() if name in offered}
 
     def instructions(self) -> str:
         """The servers' own instructions, each under the prefix its tools have."""

@@ -11,6 +11,7 @@ from app.config.masking import secrets_of
 from app.downstream.call_log import CallLog
 from app.downstream.cors import with_cors
 from app.downstream.plugin import GatewayPlugin
+from app.gateway.reload import Reload
 from app.gateway.sources import read_config, read_environ, read_keys, read_settings, to_line
 from app.serve import logs
 from app.serve.call_lines import call_writer
@@ -31,7 +32,13 @@ def create_app() -> object:
         log.warning(to_line(notice))
     handover = Handover.from_env(os.environ)
     plugin = GatewayPlugin(
-        settings, snapshot, keyring, handover.came_by, call_log=CallLog(call_writer()), launched=handover.started
+        settings,
+        snapshot,
+        keyring,
+        handover.came_by,
+        call_log=CallLog(call_writer()),
+        launched=handover.started,
+        reload=lambda gateway: Reload(gateway, environ, logs.hide),
     )
     app = with_cors(Litestar(plugins=[plugin], openapi_config=None, logging_config=None), plugin.guards.allows_origin)
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.

@@ -6,6 +6,7 @@ is as it is; the timeout ladder at the end of its section 2b orders the seconds.
 
 import logging
 import os
+import signal
 import sys
 from typing import Any
 
@@ -67,7 +68,7 @@ class WorkerSeed(Worker):
 
 
 class GatewayArbiter(Arbiter):
-    """SIGHUP is the app's reload, never gunicorn's; there is one worker; the sockets are the launcher's."""
+    """SIGHUP is the worker's own reload, never gunicorn's; there is one worker; the sockets are the launcher's."""
 
     def start(self) -> None:
         # As with systemd's: they outlive us, and their paths are not ours to remove.
@@ -75,9 +76,12 @@ class GatewayArbiter(Arbiter):
         super().start()
 
     def handle_hup(self) -> None:
-        log.debug("SIGHUP ignored")
+        self.kill_workers(signal.SIGHUP)
 
-    handle_usr2 = handle_ttin = handle_ttou = handle_winch = handle_hup
+    def handle_usr2(self) -> None:
+        log.debug("signal ignored")
+
+    handle_ttin = handle_ttou = handle_winch = handle_usr2
 
 
 class GatewayApplication(BaseApplication):
@@ -138,6 +142,8 @@ def _configure_logs() -> None:
 
 
 def main() -> None:
+    # Until gunicorn has its own handler: a reload that comes so early changes nothing.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         _configure_logs()
     except SettingsError as error:

@@ -26,6 +26,8 @@ from app.serve.start import Start, read_settings
 log = logging.getLogger("app.serve")
 
 TURN = 1.0
+SOON = 0.05
+"""The same while a program is down or all are being stopped."""
 ADOPTED_GRACE = 1.5
 """Seconds between the SIGTERM and the SIGKILL of what we adopted: a worker without its arbiter is gone within 2 s."""
 STOP_DEADLINE = 16.0
@@ -62,13 +64,19 @@ class Launcher:
             selector.register(self._nginx.lines, selectors.EVENT_READ, "nginx")
         while not self._turn(time.monotonic()):
             # Whoever dies or signals wakes us; the pause is for what makes no sign: being given an orphan.
-            for key, _ in selector.select(TURN if self._stopping is None else 0.05):
+            for key, _ in selector.select(self._patience):
                 if key.data == "nginx":
                     self._relay_nginx(key.fd)
                 else:
                     with suppress(BlockingIOError):
                         wake.recv(4096)
         return self._code
+
+    @property
+    def _patience(self) -> float:
+        """Seconds without a sign after which there may be something to do: a program is due, or an end."""
+        waiting = self._stopping is not None or any(program.pid is None for program in self._programs())
+        return SOON if waiting else TURN
 
     def _turn(self, now: float) -> bool:
         """Everything there is to do now; whether all is over."""
@@ -100,7 +108,7 @@ class Launcher:
 
     def _react(self, number: int, now: float) -> None:
         if number == signal.SIGHUP and not (self._had_terminal and not _has_terminal()):
-            log.info("SIGHUP: reload is not built yet; restart to apply changes")
+            self._app.signal(signal.SIGHUP)
         elif number in (*_ASKED, signal.SIGHUP):
             if self._stopping is None:
                 log.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})

@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
-# A program that lived this long starts over with the shortest pause.
-SETTLED = 10.0
+# A program that lived this long starts over with the shortest pause: what cannot work ends sooner.
+SETTLED = 2.0
 
 
 class Program:

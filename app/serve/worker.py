@@ -26,6 +26,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from app.gateway.drain import DRAIN
+from app.gateway.watch import HANGUP
 from app.serve.cork import Cork
 from app.serve.orphans import become_subreaper, die_with, end_descendants
 
@@ -86,6 +87,11 @@ class GatewayServer(Server):
             self.handle_exit(number, frame)
             loop.call_soon_threadsafe(DRAIN.begin)
 
+        def reload(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's shape
+            log.info("SIGHUP: reading the config and the keys again")
+            loop.call_soon_threadsafe(HANGUP.ring)
+
+        signal.signal(signal.SIGHUP, reload)
         former = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)}
         try:
             yield
@@ -128,7 +134,8 @@ class GatewayWorker(UvicornWorker):
 
     def init_signals(self) -> None:
         super().init_signals()
-        signal.signal(signal.SIGHUP, _note_hangup)
+        # Until the loop runs: what a reload would read is about to be read anyway.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     def run(self) -> None:
@@ -155,7 +162,3 @@ class GatewayWorker(UvicornWorker):
         time.sleep(ORPHANED)
         end_descendants()
         os._exit(1)
-
-
-def _note_hangup(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's shape
-    log.info("SIGHUP: reload is not built yet; restart to apply changes")

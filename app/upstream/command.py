@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.upstream.child_environment import child_environment
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import UnstartableError
 
 
 def prepare(spec: ServerSpec, inherited: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """The argv and the whole environment of a server. Raises `UpstreamError`; its public text holds no path."""
+    """The argv and the whole environment of a server. Raises `UnstartableError`; its public text holds no path."""
     environment = child_environment(spec.env, inherited)
     texts = (spec.command, *spec.args, spec.cwd or "", *environment, *environment.values())
     if any("\0" in text for text in texts):
@@ -43,7 +43,7 @@ def _find_program(spec: ServerSpec, path: str | None) -> str:
     return os.path.abspath(found)
 
 
-def unstartable(spec: ServerSpec, why: str, detail: str = "") -> UpstreamError:
-    return UpstreamError(
+def unstartable(spec: ServerSpec, why: str, detail: str = "") -> UnstartableError:
+    return UnstartableError(
         Fault(Kind.UNREACHABLE, f"Server '{spec.name}' cannot start: {why}.", server=spec.name), detail
     )

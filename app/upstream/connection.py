@@ -37,6 +37,8 @@ CHANGES = {
     "notifications/tools/list_changed": "tools",
     "notifications/prompts/list_changed": "prompts",
     "notifications/resources/list_changed": "resources",
+    # A feed that opens may have missed a change of any kind.
+    "notifications/subscriptions/acknowledged": "tools",
 }
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
@@ -75,6 +77,11 @@ class Connection:
         self._methods: dict[str, bytes] = {}
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
+        self._feed = 0
+        self._on_failed: Callable[[Fault, int], None] | None = None
+        self.heard = 0
+        """Messages received so far: it rises while the server lives."""
+        self._failures = 0
 
     def __repr__(self) -> str:
         state = "closed" if self.fault else f"{len(self._pending)} pending"
@@ -82,16 +89,25 @@ class Connection:
 
     @property
     def pending(self) -> int:
-        return len(self._pending)
+        """Requests under way, without the feed, which is no call."""
+        return len(self._pending) - (self._feed in self._pending)
 
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
         self.era, self.version = era, version
         self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self._remote else _NO_HEADERS
 
-    def listen(self, on_changed: Callable[[str], None], on_closed: Callable[[Fault], None]) -> None:
-        """Say who hears of changes and of the end from here on; an end that already came is told at once."""
-        self._on_changed, self._on_closed = on_changed, on_closed
+    def listen(
+        self,
+        on_changed: Callable[[str], None],
+        on_closed: Callable[[Fault], None],
+        on_failed: Callable[[Fault, int], None] | None = None,
+    ) -> None:
+        """Say who hears of changes and of the end from here on; an end that already came is told at once.
+
+        `on_failed` hears of each request that got no answer, and how many did in a row.
+        """
+        self._on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
         if self.fault:
             on_closed(self.fault)
 
@@ -131,6 +147,15 @@ class Connection:
         """`send` for callers that wait. Raises as `ask` does."""
         return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
 
+    async def subscribe(self, request: Request) -> Result | PeerError:
+        """`call` for the feed of changes, of which a session has one at a time: it lasts. Raises when it is lost."""
+
+        def send(sink: Sink) -> int:
+            self._feed = self._next_id
+            return self.send(request, sink)
+
+        return await self._answer(send, request.method, None)
+
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
         last: list[Finished | NeedsInput | Failed] = []
         answered = anyio.Event()
@@ -168,7 +193,7 @@ class Connection:
         request_id = self._next_id
         self._next_id = request_id + 1
         if self.fault:
-            sink(Failed(self.fault))
+            sink(Failed(msgspec.structs.replace(self.fault, unsent=True)))
             return request_id
         self._pending[request_id] = sink
         body = b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
@@ -186,6 +211,8 @@ class Connection:
     # What the transport calls.
 
     def received(self, message: bytes) -> None:
+        self.heard += 1
+        self._failures = 0
         message = repaired(message)
         envelope = read_envelope(message)
         if envelope is None:
@@ -203,18 +230,23 @@ class Connection:
             sink(Failed(fault))
         elif request_id is None:
             log.info("server=%s a message was not delivered: %s", self.server, fault.message)
+        if request_id is not None and request_id != self._feed and self._on_failed:
+            self._failures += 1
+            self._on_failed(fault, self._failures)
 
     def lost(self, fault: Fault) -> None:
         log.warning("server=%s %s pending=%d", self.server, fault.message, len(self._pending))
         self._fail_all(fault)
 
+    def ending(self, fault: Fault) -> None:
+        if self.fault is None:
+            self.fault = fault
+            if self._on_closed:
+                self._on_closed(fault)
+
     def closed(self, fault: Fault) -> None:
-        if self.fault:
-            return
-        self.fault = fault
-        self._fail_all(fault)
-        if self._on_closed:
-            self._on_closed(fault)
+        self._fail_all(self.fault or fault)
+        self.ending(fault)
 
     def _fail_all(self, fault: Fault) -> None:
         pending, self._pending = self._pending, {}

@@ -1,4 +1,4 @@
-"""The one exception of this ring: a `Fault` on its way out of an await."""
+"""The one exception of this ring: a `Fault` on its way out of an await; and faults that tell supervision more."""
 
 from app.protocol.faults import Fault
 
@@ -10,6 +10,16 @@ class HttpRefusal(Fault, frozen=True):
     """
 
     status: int = 0
+
+
+class SessionLost(Fault, frozen=True):
+    """The server is there and knows our session no more: another one is opened at once."""
+
+
+class ProcessEnded(Fault, frozen=True):
+    """A child's end. `code` is its exit code, the negative number of a signal, None where nobody knows."""
+
+    code: int | None = None
 
 
 class UpstreamError(Exception):
@@ -26,3 +36,7 @@ class UpstreamError(Exception):
 
 class EraRefused(UpstreamError):
     """The server answered, and does not speak the era it was asked in: try the other one."""
+
+
+class UnstartableError(UpstreamError):
+    """The config entry cannot become a process or a request: only a change of it, or of this machine, helps."""

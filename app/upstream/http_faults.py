@@ -115,7 +115,7 @@ def seconds_of(retry_after: str, now: float) -> float | None:
 
 
 def _fault(kind: Kind, server: str, text: str) -> Fault:
-    return Fault(kind, _sentence(server, text), server=server)
+    return Fault(kind, _sentence(server, text), server=server, unsent=kind is Kind.UNREACHABLE)
 
 
 def _sentence(server: str, text: str) -> str:

@@ -65,6 +65,11 @@ class Posts:
         if task:
             task.cancel()
 
+    async def settled(self, seconds: float) -> None:
+        """Wait until no answer is awaited, at most so long."""
+        if self._awaited:
+            await asyncio.wait(list(self._awaited.values()), timeout=seconds)
+
     def stop(self) -> None:
         """Cancel everything under way, soon."""
         self._group = None

@@ -16,7 +16,7 @@ from app.config.snapshot import ServerSpec
 from app.protocol import jsonrpc
 from app.protocol.faults import Fault, Kind
 from app.protocol.sse import MESSAGE, Decoder, Event
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import SessionLost, UnstartableError
 from app.upstream.http_answer import agreed_version, as_answer, error_in, loses_session, read_body
 from app.upstream.http_client import Endpoint, HttpClient
 from app.upstream.http_faults import FAILURES, describe, fault_of, refusal
@@ -31,6 +31,8 @@ log = logging.getLogger("app.upstream")
 MESSAGE_LIMIT = 16 * 1024 * 1024
 ERROR_LIMIT = 64 * 1024
 RESUME_ATTEMPTS = 3
+# What is received, as if the server had said so, when its own stream is back: a change may have been told to nobody.
+MISSED = jsonrpc.notification("notifications/tools/list_changed", b"")
 # What the config may not set: these describe our messages and our connections.
 _OURS = frozenset({"accept", "connection", "content-length", "content-type", "transfer-encoding"})
 _MIRRORED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"})
@@ -80,7 +82,10 @@ class HttpSession:
                 self._receiver.received(event.data)
             return False
 
-        if await listen(self._get, take, self._spec.name) == 404:
+        def reopened() -> None:
+            self._receiver.received(MISSED)
+
+        if await listen(self._get, take, self._spec.name, reopened) == 404:
             self._end(None)
 
     async def delete(self) -> None:
@@ -161,7 +166,7 @@ class HttpSession:
         error = None
         if status >= 400 and status not in _TELLING and not retry_after:
             error = error_in(await read_body(response, ERROR_LIMIT) or b"")
-        if self.id and loses_session(status, error):
+        if (self.id or self.over) and loses_session(status, error):
             self._end(message.id)
         elif error is not None and message.id is not None:
             self._deliver(jsonrpc.error(b"%d" % message.id, error), message, message.id)
@@ -178,13 +183,12 @@ class HttpSession:
 
     def _end(self, request_id: int | None) -> None:
         """The server knows the session no more. The request that found out was not carried out."""
-        if self.over:
-            return
-        self.over, self.id = True, ""
-        fault = self.fault(Kind.CLOSED, "has ended the session")
+        text = f"Server '{self._spec.name}' has ended the session."
         if request_id is not None:
-            self._receiver.failed(request_id, fault)
-        self._receiver.closed(fault)
+            self._receiver.failed(request_id, Fault(Kind.CLOSED, text, server=self._spec.name, unsent=True))
+        if not self.over:
+            self.over, self.id = True, ""
+            self._receiver.ending(SessionLost(Kind.CLOSED, text, server=self._spec.name))
 
     def _too_large(self) -> Fault:
         return self.fault(Kind.PROTOCOL, f"sent a message over {MESSAGE_LIMIT >> 20} MB")
@@ -199,7 +203,7 @@ async def reach(spec: ServerSpec, http: HttpClient) -> Endpoint:
         return await http.reach(spec.url)
     except ValueError as error:
         text = f"Server '{spec.name}' has a `url` or a header that cannot be sent."
-        raise UpstreamError(Fault(Kind.UNREACHABLE, text, server=spec.name), str(error)) from None
+        raise UnstartableError(Fault(Kind.UNREACHABLE, text, server=spec.name), str(error)) from None
 
 
 def configured_headers(spec: ServerSpec) -> dict[str, str]:

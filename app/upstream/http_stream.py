@@ -82,19 +82,24 @@ async def listen(
     get: Callable[[bytes], "Exchange"],
     take: Take,
     server: str,
+    reopened: Callable[[], None] = lambda: None,
     jitter: Callable[[], float] = random.random,
 ) -> int:
     """Keep the server's own stream open, again and again, until it refuses: the status it refused with.
 
+    `reopened` is called when it is open once more.
     `get` makes the request that resumes after an event id (empty: none). An absent stream costs this one request.
     """
-    delay, last_id = FIRST_DELAY, b""
+    delay, last_id, was_open = FIRST_DELAY, b"", False
     clock = asyncio.get_running_loop().time
     while True:
         began, wait, decoder = clock(), None, Decoder(last_id=last_id)
         try:
             async with get(last_id) as response:
                 if response.status == 200 and is_stream(response):
+                    if was_open:
+                        reopened()
+                    was_open = True
                     if await pump(response, decoder, take) is End.OVERFLOWED:
                         log.warning("server=%s sent an event that is too large on its stream", server)
                 elif response.status in _TRY_AGAIN:

@@ -26,6 +26,8 @@ from app.upstream.verdicts import Verdict
 
 # Longer than a live server thinks, shorter than a person waits.
 PROBE_TIMEOUT = 3.0
+# Longer than connecting may take: a host that cannot be reached is no silent server, and is said so within 5 s (F46).
+REMOTE_PROBE_TIMEOUT = 5.0
 # What an HTTP+SSE endpoint answers to a POST of `initialize` (2025-03-26, backwards compatibility).
 _NOT_STREAMABLE = frozenset({400, 404, 405})
 
@@ -115,7 +117,8 @@ class Opener:
         connection = await self._connect("http" if self._spec.remote else "stdio", Era.MODERN)
 
         async def probe() -> Opened:
-            found = await (await _steps()).discover(connection, PROBE_TIMEOUT)
+            limit = REMOTE_PROBE_TIMEOUT if self._spec.remote else PROBE_TIMEOUT
+            found = await (await _steps()).discover(connection, limit)
             return Opened(connection, found, True if found.legacy_too and other is None else other)
 
         return await _or_close(connection, probe())

@@ -82,12 +82,14 @@ class Pool:
         *,
         on_other_era: Callable[[bool], None] = lambda _: None,
         on_changed: Callable[[str], None] = lambda _: None,
+        on_failed: Callable[[Fault, int], None] | None = None,
     ) -> None:
         self._spec = spec
         self._opener = opener
         self._tasks = tasks
         self._on_other_era = on_other_era
         self._on_changed = on_changed
+        self._on_failed = on_failed
         self._first = Session(first)
         self._era = first.negotiated.era
         self._dedicated = spec.pool in {"client", "session"}
@@ -128,6 +130,12 @@ class Pool:
             if opening.error:
                 raise opening.error
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is under way or a session of its own is in somebody's hands."""
+        sessions = (self._first, *self._sessions.values())
+        return bool(self._opening) or any(session.users or session.connection.pending for session in sessions)
+
     async def sweep(self) -> None:
         """Close what has been idle too long; runs as a task for pools with sessions of their own."""
         while self._dedicated:
@@ -144,7 +152,7 @@ class Pool:
         self._sessions.clear()
         async with anyio.create_task_group() as closing:
             for session in sessions.values():
-                closing.start_soon(session.connection.transport.close)
+                closing.start_soon(self._close, session)
 
     async def _open(self, slot: Slot, opening: "_Opening") -> None:
         era, _ = slot
@@ -165,7 +173,7 @@ class Pool:
                 self._has[era] = False
         else:
             self._sessions[slot] = session = Session(opened)
-            opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session))
+            opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session), self._on_failed)
             if era is not self._era:
                 self._settle_other(True)
         finally:
@@ -184,7 +192,12 @@ class Pool:
         """A session beside the first one ended by itself: the next call opens another."""
         if self._sessions.get(slot) is session:
             del self._sessions[slot]
-            self._tasks.start_soon(session.connection.transport.close)
+            self._tasks.start_soon(self._close, session)
+
+    async def _close(self, session: Session) -> None:
+        await session.connection.transport.close()
+        # Whatever still waits for an answer waits for nothing.
+        session.connection.closed(_fault(self._spec, Kind.CLOSED, "was stopped"))
 
     async def _make_room(self) -> None:
         if len(self._sessions) < MAX_SESSIONS:

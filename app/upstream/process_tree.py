@@ -157,6 +157,10 @@ class Family:
         """Whether any member ran a moment ago; who it is is remembered."""
         return bool(self.living(self._household.recent()))
 
+    def pids(self) -> list[int]:
+        """The members that ran a moment ago."""
+        return [process.pid for process in self.living(self._household.recent())]
+
     def leave(self) -> None:
         """All are gone, or given up: zombies that came to us are reaped."""
         self._household.remove(self)

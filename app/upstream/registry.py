@@ -14,12 +14,13 @@ import anyio.abc
 
 from app.config.snapshot import ServerSpec
 from app.protocol.versions import Era
+from app.upstream.catalogs import Catalogs
 from app.upstream.opening import TransportFactory, Wire
 from app.upstream.process_tree import Household, become_subreaper
 from app.upstream.stdio import StdioTransport
 from app.upstream.supervisor import Supervisor
 from app.upstream.transport import Transport
-from app.upstream.upstream import Upstream
+from app.upstream.upstream import State, Upstream
 from app.upstream.verdicts import Verdicts
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ HOUSEKEEPING = 10.0
 
 
 class UpstreamRegistry:
-    """`data_directory` None keeps no era verdicts; `environment` is what children inherit their allowed part from.
+    """`data_directory` None keeps no era verdicts and no catalogs; children inherit the allowed part of `environment`.
 
     `adopt_orphans` makes this process a subreaper, which a program that starts other children must not be.
     """
@@ -52,6 +53,7 @@ class UpstreamRegistry:
         self._environment = dict(os.environ if environment is None else environment)
         self._household = Household(adopts=adopt_orphans and become_subreaper())
         self._verdicts = Verdicts(data_directory)
+        self._catalogs = Catalogs(data_directory)
         self._transports = transports
         self._http: HttpClient | None = None
         self._running: dict[int, Upstream] = {}
@@ -59,6 +61,11 @@ class UpstreamRegistry:
 
     def __repr__(self) -> str:
         return f"<UpstreamRegistry {list(self._running.values())}>"
+
+    @property
+    def running(self) -> list[Upstream]:
+        """All that have not stopped, those that drain included."""
+        return list(self._running.values())
 
     def provision(self, spec: ServerSpec) -> Upstream:
         """Start a server; returns at once, and all that are provisioned start in parallel."""
@@ -68,9 +75,11 @@ class UpstreamRegistry:
             make = self._transports or self._transport
             return make(spec, wire, era) if wire != "stdio" else self._stdio(spec, upstream)
 
-        supervisor = Supervisor(upstream, for_wire, self._verdicts)
+        supervisor = Supervisor(upstream, for_wire, self._verdicts, self._catalogs)
         self._running[id(upstream)] = upstream
         self._tasks.start_soon(self._supervise, supervisor, upstream)
+        if not spec.remote:
+            upstream.add_listener(self._meet)
         if not spec.remote and self._housekeeping is None:
             self._housekeeping = anyio.CancelScope()
             self._tasks.start_soon(self._keep_house, self._housekeeping)
@@ -100,6 +109,11 @@ class UpstreamRegistry:
         finally:
             del self._running[id(upstream)]
 
+    def _meet(self, upstream: Upstream) -> None:
+        """What a server has started by the time it is ready is known also if it crashes soon after."""
+        if upstream.state is State.READY:
+            self._household.note()
+
     async def _keep_house(self, scope: anyio.CancelScope) -> None:
         with scope:
             while True:
@@ -107,7 +121,7 @@ class UpstreamRegistry:
                 self._household.note()
 
     def _stdio(self, spec: ServerSpec, upstream: Upstream) -> Transport:
-        return StdioTransport(spec, upstream.stderr, self._household, self._environment)
+        return StdioTransport(spec, upstream.stderr, self._household, self._environment, lambda: upstream.spec.limits)
 
     def _transport(self, spec: ServerSpec, wire: Wire, era: Era) -> Transport:
         def start_soon(owner: Callable[[], Awaitable[None]]) -> None:

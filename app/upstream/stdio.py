@@ -14,10 +14,12 @@ from typing import IO, Protocol
 
 import anyio
 
-from app.config.snapshot import ServerSpec
+from app.config.snapshot import Limits, ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.upstream.child import Child
 from app.upstream.command import prepare, unstartable
+from app.upstream.errors import ProcessEnded, UpstreamError
+from app.upstream.limits import INTERVAL, breach
 from app.upstream.lines import LineSplitter
 from app.upstream.process_tree import Family, Household, pipe_names
 from app.upstream.transport import Outgoing, Receiver
@@ -52,11 +54,14 @@ class StdioTransport:
         log_sink: LogSink,
         household: Household | None = None,
         environment: Mapping[str, str] | None = None,
+        limits: Callable[[], Limits] | None = None,
     ) -> None:
+        """`limits` gives those of the moment: a reload may change them while the child runs."""
         self._spec = spec
         self._sink = log_sink
         self._household = household or Household()
         self._environment = os.environ if environment is None else environment
+        self._limits = limits or (lambda: spec.limits)
         self._lines = LineSplitter(MESSAGE_LIMIT)
         self._receiver: Receiver | None = None
         self._child: Child | None = None
@@ -83,11 +88,23 @@ class StdioTransport:
         try:
             self._child = Child(argv, environment, self._spec.cwd, self._child_exited)
         except (OSError, ValueError) as error:
-            raise unstartable(self._spec, "it could not be started", repr(error)) from error
+            # For want of processes or memory, mostly: that may pass.
+            told = unstartable(self._spec, "it could not be started", repr(error))
+            raise UpstreamError(told.fault, told.detail) from error
         self._unconnected = self._child.pipes
         self._family = self._household.add(self._child.pid)
         self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
         await self._connect()
+        self._check_limits()
+
+    def _check_limits(self) -> None:
+        limits, family = self._limits(), self._family
+        if self._over or self._closing or family is None:
+            return
+        if not limits.none and not self._verdict and (what := breach(limits, family.pids())):
+            self._verdict = self._fault(Kind.CLOSED, what)
+            family.signal(signal.SIGKILL)
+        asyncio.get_running_loop().call_later(INTERVAL, self._check_limits)
 
     async def _connect(self) -> None:
         loop, unconnected = asyncio.get_running_loop(), self._unconnected
@@ -101,7 +118,11 @@ class StdioTransport:
         if receiver is None:
             raise RuntimeError("open() comes before send()")
         if stdin is None or self._over or self._closing or stdin.is_closing():
-            receiver.failed(message.id, self._fault(Kind.CLOSED, "is not running"))
+            if self._over or self._closing:
+                self._refuse(receiver, message.id)
+            else:
+                # Its exit code is known in a moment, and is the better reason.
+                asyncio.get_running_loop().call_later(DRAIN_GRACE / 2, self._refuse, receiver, message.id)
             return
         body = message.body
         if b"\n" in body or b"\r" in body:
@@ -115,6 +136,12 @@ class StdioTransport:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outbox.append(body)
         self._unsent += len(body)
+
+    def _refuse(self, receiver: Receiver, request_id: int | None) -> None:
+        """What was to be sent to a child that is gone never left."""
+        code = self._child.code if self._child else None
+        told = self._fault(Kind.CLOSED, "is not running" if code is None else self._epitaph())
+        receiver.failed(request_id, ProcessEnded(told.kind, told.message, server=told.server, code=code, unsent=True))
 
     def _flush(self) -> None:
         """What was sent in one turn of the loop goes out in one write: the system call is a call's dearest part."""
@@ -198,7 +225,9 @@ class StdioTransport:
         if self._over or self._receiver is None:
             return
         self._over = True
-        self._receiver.closed(self._verdict or self._fault(Kind.CLOSED, self._epitaph()))
+        verdict = self._verdict or self._fault(Kind.CLOSED, self._epitaph())
+        code = self._child.code if self._child else None
+        self._receiver.closed(ProcessEnded(verdict.kind, verdict.message, server=verdict.server, code=code))
 
     def _epitaph(self) -> str:
         code = self._child.code if self._child else None

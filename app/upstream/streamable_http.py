@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.upstream.http_session import HttpSession
 
 DELETE_LIMIT = 2.0
+LOSS_GRACE = 1.0
 
 
 class StreamableHttpTransport:
@@ -54,9 +55,10 @@ class StreamableHttpTransport:
         await self._posts.open(self._start_soon)
 
     def send(self, message: Outgoing) -> None:
-        if not self._posts.send(message) and self._receiver:
+        over = self._session is not None and self._session.over
+        if (over or not self._posts.send(message)) and self._receiver:
             text = f"Server '{self._spec.name}' has no session any more."
-            self._receiver.failed(message.id, Fault(Kind.CLOSED, text, server=self._spec.name))
+            self._receiver.failed(message.id, Fault(Kind.CLOSED, text, server=self._spec.name, unsent=True))
 
     def abandon(self, request_id: int) -> None:
         self._posts.abandon(request_id)
@@ -66,6 +68,9 @@ class StreamableHttpTransport:
             return
         self._closing = True
         with anyio.CancelScope(shield=True):
+            if self._session and self._session.over:
+                # Each request that met the end of the session learns by its own answer that it was not carried out.
+                await self._posts.settled(LOSS_GRACE)
             await self._posts.close()
             if self._session and self._session.id:
                 with anyio.move_on_after(DELETE_LIMIT):
@@ -79,11 +84,4 @@ class StreamableHttpTransport:
             return
         await session.exchange(message)
         if message.method == INITIALIZED and session.id:
-            self._posts.spawn(self._overhear(session))
-        if session.over:
-            self._posts.stop()
-
-    async def _overhear(self, session: "HttpSession") -> None:
-        await session.overhear()
-        if session.over:
-            self._posts.stop()
+            self._posts.spawn(session.overhear())

@@ -36,6 +36,9 @@ class Receiver(Protocol):
     def lost(self, fault: Fault) -> None:
         """A message was dropped unread and nobody knows whose answer it was: every pending request fails."""
 
+    def ending(self, fault: Fault) -> None:
+        """No request is taken any more; those under way may still be answered, until the transport is closed."""
+
     def closed(self, fault: Fault) -> None:
         """The session is over and every pending request with it. Called at most once, last."""
 

@@ -6,6 +6,7 @@ through every failure (DESIGN.md rule 8).
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
@@ -16,23 +17,44 @@ from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Members, ServerCatalog
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.pool import Lease, Pool
 from app.upstream.stderr_log import StderrLog
 
 log = logging.getLogger("app.upstream")
 
-# How long a call waits for a server that is known to be in trouble and is being started again.
-PATIENCE = 2.0
+EXITS_KEPT = 10
+DETAIL_KEPT = 2000
 
 
 class State(Enum):
-    """STARTING: being opened and listed. READY: serves. BACKOFF: failed, will be started again. STOPPED: for good."""
+    """STARTING: being opened and listed. READY: serves. DEGRADED: serves, but something is wrong with it. BACKOFF:
+    failed, will be started again soon. FAILED: failed too often or for good, is tried once a minute. STOPPED: does not
+    run, as wanted.
+    """
 
     STARTING = "starting"
     READY = "ready"
+    DEGRADED = "degraded"
     BACKOFF = "backoff"
+    FAILED = "failed"
     STOPPED = "stopped"
+
+
+DOWN = frozenset({State.BACKOFF, State.FAILED})
+
+
+class Exit(msgspec.Struct, frozen=True):
+    """One end of the server. `at`: seconds since the epoch; `lived`: seconds of service; `code`: see `ProcessEnded`.
+
+    `detail` may quote the server: for `doctor` alone.
+    """
+
+    at: float
+    reason: str
+    lived: float
+    code: int | None = None
+    detail: str = ""
 
 
 class Upstream:
@@ -40,14 +62,21 @@ class Upstream:
 
     def __init__(self, spec: ServerSpec) -> None:
         self.spec = spec
+        """A reload replaces it where only what no live connection depends on has changed (`identity`)."""
         self.state = State.STARTING
         self.since = time.time()
-        """When the state began: seconds since the epoch."""
+        """When the state or its reason became what it is: seconds since the epoch."""
         self.fault: Fault | None = None
         """What is wrong, in public words; None while nothing is."""
         self.catalog: ServerCatalog | None = None
         self.version = 0
         """Raised at each change of the catalog."""
+        self.resting = False
+        """A lazy server that nobody needs: STOPPED until the next call."""
+        self.exits: deque[Exit] = deque(maxlen=EXITS_KEPT)
+        """The last ends of the server, oldest first."""
+        self.wanted = anyio.Event()
+        self.used_at = time.monotonic()
         self.stderr = StderrLog(spec.name, time.monotonic)
         self.stop_requested = anyio.Event()
         self.stopped = anyio.Event()
@@ -55,7 +84,9 @@ class Upstream:
         self.listed_at = 0.0
         self._asked_at = 0.0
         self._pool: Pool | None = None
+        self._marks: dict[str, Fault] = {}
         self._retry_at = 0.0
+        self._patience: float | None = None
         self._changed = anyio.Event()
         self._listeners: list[Callable[[Upstream], None]] = []
 
@@ -80,6 +111,16 @@ class Upstream:
         """The last lines a stdio server wrote on stderr, oldest first; for logs and `doctor` alone."""
         return self.stderr.tail
 
+    @property
+    def serving(self) -> bool:
+        """Whether a call can be taken at once, or as soon as a resting server has started."""
+        return self.state in {State.READY, State.DEGRADED} or self.resting
+
+    @property
+    def next_attempt(self) -> float | None:
+        """Seconds until a server that is down is tried again; None while it is not down."""
+        return max(0.0, self._retry_at - time.monotonic()) if self.state in DOWN else None
+
     def add_listener(self, listener: Callable[["Upstream"], None]) -> Callable[[], None]:
         """Returns what removes it again."""
         self._listeners.append(listener)
@@ -87,20 +128,35 @@ class Upstream:
 
     def acquire_nowait(self, era: Era, key: str = "") -> Lease | None:
         """A lease if one can be had at once. `key` names the client or session where the pool mode separates them."""
+        if self.spec.lazy:
+            self.used_at = time.monotonic()
         return self._pool.ready(era, key) if self._pool else None
 
-    async def acquire(self, era: Era, key: str = "") -> Lease:
-        """A lease, waiting while the server starts or a session opens. Raises `UpstreamError` naming the server."""
+    async def acquire(self, era: Era, key: str = "", patience: float = 0.0) -> Lease:
+        """A lease, waiting while the server starts or a session opens. Raises `UpstreamError` naming the server.
+
+        A server that is down is not waited for, unless its next attempt is due within `patience` seconds.
+        """
+        until = time.monotonic() + patience
         while True:
+            self.used_at = time.monotonic()
+            if self.resting:
+                self.wanted.set()
             if self._pool:
                 return await self._pool.acquire(era, key)
-            if self.state is not State.STARTING:
+            if self.state is not State.STARTING and not self.resting and not self._due_before(until):
                 raise UpstreamError(self._unavailable())
-            # A first start may take its time; after a failure the odds are against it.
-            with anyio.move_on_after(PATIENCE if self.fault else None) as patience:
+            # A first start may take its time; after failures the odds are against it.
+            limit = None if self.resting else self._patience
+            if limit is not None:
+                limit = max(limit, until - time.monotonic())
+            with anyio.move_on_after(limit) as waiting:
                 await self._changed.wait()
-            if patience.cancelled_caught:
+            if waiting.cancelled_caught:
                 raise UpstreamError(self._unavailable())
+
+    def _due_before(self, until: float) -> bool:
+        return self.state in DOWN and self._retry_at < until
 
     @property
     def unlisted(self) -> bool:
@@ -129,19 +185,59 @@ class Upstream:
             self.listed_at = time.monotonic()
             self.relist_wanted.set()
 
+    def retune(self, spec: ServerSpec) -> None:
+        """A reload changed what no live connection depends on (`identity`): from here on the server is used so."""
+        self.spec = spec
+        if self.resting and not spec.lazy:
+            self.wanted.set()
+
     # For the supervisor.
 
     def enter(
-        self, state: State, fault: Fault | None = None, *, pool: Pool | None = None, retry_in: float = 0.0
+        self,
+        state: State,
+        fault: Fault | None = None,
+        *,
+        pool: Pool | None = None,
+        retry_in: float = 0.0,
+        patience: float | None = None,
     ) -> None:
-        """Change state; every change is one line in the log."""
+        """Change state; every change is one line in the log.
+
+        `retry_in`: seconds until a server that is down is tried again. `patience`: how long calls wait for this start.
+        """
+        if state is State.READY and self._marks:
+            state, fault = State.DEGRADED, next(iter(self._marks.values()))
         self.state, self.since, self.fault, self._pool = state, time.time(), fault, pool
+        self.resting = False
         self._retry_at = time.monotonic() + retry_in
-        level = logging.WARNING if state is State.BACKOFF else logging.INFO
+        self._patience = patience
+        level = logging.INFO if state in {State.STARTING, State.READY, State.STOPPED} else logging.WARNING
         reason = f" reason={fault.message!r}" if fault else ""
         again = f" retry_in={retry_in:.1f}s" if retry_in else ""
         log.log(level, "server=%s state=%s%s%s", self.spec.name, state.value, reason, again)
         self._tell()
+
+    def rest(self) -> None:
+        """A lazy server is needed no more: it stops, and the next call starts it."""
+        self.wanted = anyio.Event()
+        self.enter(State.STOPPED)
+        self.resting = True
+
+    def mark(self, topic: str, fault: Fault | None) -> None:
+        """Something about a server that serves is wrong, or (None) is not any more: it is DEGRADED while any is."""
+        if fault == self._marks.get(topic):
+            return
+        self._marks.pop(topic, None)
+        if fault:
+            self._marks[topic] = fault
+        if self._pool:
+            self.enter(State.READY, pool=self._pool)
+
+    def note_exit(self, fault: Fault, lived: float, detail: str = "") -> None:
+        """Keep how the server ended."""
+        code = fault.code if isinstance(fault, ProcessEnded) else None
+        self.exits.append(Exit(time.time(), fault.message, round(lived, 1), code, detail[:DETAIL_KEPT]))
 
     def detach(self) -> None:
         """The sessions are ending: no lease from here on, and who asks for one waits for what follows."""
@@ -149,13 +245,20 @@ class Upstream:
             self._pool = None
             self.state = State.STARTING
 
-    def publish(self, catalog: ServerCatalog) -> None:
-        """A whole listing came in: it replaces the catalog, and the version rises if anything differs."""
+    def recall(self, catalog: ServerCatalog) -> None:
+        """List what the server had in a former life of the gateway, until it says itself."""
+        self.catalog = catalog
+        self.version += 1
+
+    def publish(self, catalog: ServerCatalog) -> bool:
+        """A whole listing came in: it replaces the catalog, and the version rises. False if nothing differs."""
         self.listed_at = time.monotonic()
-        if self.catalog is None or msgspec.json.encode(catalog) != msgspec.json.encode(self.catalog):
-            self.catalog = catalog
-            self.version += 1
-            self._tell()
+        if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
+            return False
+        self.catalog = catalog
+        self.version += 1
+        self._tell()
+        return True
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, anyio.Event()
@@ -167,6 +270,8 @@ class Upstream:
         name = self.spec.name
         if self.state is State.STOPPED:
             return Fault(Kind.CLOSED, f"Server '{name}' was stopped.", server=name)
-        wait = max(0.0, self._retry_at - time.monotonic()) if self.state is State.BACKOFF else 1.0
+        due = self.next_attempt
         why = self.reason or f"Server '{name}' is not ready."
-        return Fault(Kind.UNREACHABLE, f"{why} It is being started again.", server=name, retry_after=round(wait, 1))
+        when = "It is being started again." if due is None else f"It is tried again in {max(1, round(due))} s."
+        wait = round(1.0 if due is None else due, 1)
+        return Fault(Kind.UNREACHABLE, f"{why} {when}", server=name, retry_after=wait, unsent=True)

@@ -21,6 +21,7 @@ from app.protocol.faults import TABLE, Fault, Kind
 from app.protocol.versions import Era
 from app.relay import events
 from app.relay.exchange import TRANSITIONS, Exchange, State
+from app.upstream.upstream import State as ServerState
 from tests.support.programs import ROOT
 
 DOCS = ROOT / "docs"
@@ -35,6 +36,7 @@ EVENTS: dict[type, events.Event] = {
     events.Finished: events.Finished(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
     events.NeedsInput: events.NeedsInput(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
     events.Failed: events.Failed(FAULT),
+    events.Lost: events.Lost(),
     events.Expired: events.Expired(FAULT),
     events.Cancelled: events.Cancelled("no longer wanted"),
     events.Disconnected: events.Disconnected(),
@@ -230,3 +232,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_state_of_a_server_is_documented_and_no_other() -> None:
+    headings = ("state", "what it means", "calls", "what follows by itself")
+    told = {name_in(row[0]) for row in rows(DOCS / "operations.md", *headings)}
+    assert told == {state.value for state in ServerState} | {"disabled"}

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,6 +158,7 @@ def started_gateway(
     env: Mapping[str, str] | None = None,
     edge: bool = False,
     app: str | None = None,
+    wrap: Sequence[str] = (),
 ) -> Iterator[Gateway]:
     """As `running_gateway`, without waiting for it to be live."""
     with tempfile.TemporaryDirectory(prefix="gateway-") as name:
@@ -176,7 +177,11 @@ def started_gateway(
             argv = [sys.executable, "-c", f"import sys, app.serve.launcher as l; sys.exit(l.main({app!r}))"]
         with open(directory / "log", "wb") as log:
             process = subprocess.Popen(
-                argv, cwd=directory, env=clean_environment() | wanted | dict(env or {}), stdout=log, stderr=log
+                [*wrap, *argv],
+                cwd=directory,
+                env=clean_environment() | wanted | dict(env or {}),
+                stdout=log,
+                stderr=log,
             )
         gateway = Gateway(process, "127.0.0.1", port, directory, keys or {})
         try:
@@ -202,10 +207,12 @@ def running_gateway(
     env: Mapping[str, str] | None = None,
     edge: bool = False,
     app: str | None = None,
+    wrap: Sequence[str] = (),
 ) -> Iterator[Gateway]:
     """A gateway that answers. `keys`: key to client, or None for no authentication; `edge`: with nginx in front;
-    `app`: another `module:factory` than the gateway's own, for tests of the processes alone.
+    `app`: another `module:factory` than the gateway's own, for tests of the processes alone; `wrap`: a command in front
+    that ends by becoming the gateway.
     """
-    with started_gateway(config, keys=keys, env=env, edge=edge, app=app) as gateway:
+    with started_gateway(config, keys=keys, env=env, edge=edge, app=app, wrap=wrap) as gateway:
         gateway.wait_until_live()
         yield gateway

@@ -69,6 +69,9 @@ class Wire:
     def lost(self, fault: Fault) -> None:
         raise AssertionError(fault)
 
+    def ending(self, fault: Fault) -> None:
+        self.closed(fault)
+
     def closed(self, fault: Fault) -> None:
         assert self.over is None, "closed is told once"
         self.over = fault

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.cli.connect import config_for
@@ -177,3 +178,19 @@ def test_check_says_which_names_went_to_another_server(tmp_path: Path) -> None:
         checked = app(gateway, "check")
     assert checked.returncode == 0, checked.stdout
     assert re.search(r"warning: second: whoami is listed as whoami_[0-9a-f]{8}: first has whoami", checked.stdout)
+
+
+def test_doctor_tells_of_servers_and_of_what_is_hidden_from_a_client(gateway: Gateway) -> None:
+    done = app(gateway, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("bench: ready since ")
+    done = app(gateway, "doctor", "bench:mirror", "--as", "schmal é")
+    assert done.returncode == 1
+    assert done.stdout == 'bench__mirror is hidden: no scope of client "schmal é" allows it\n'
+    assert app(gateway, "doctor", "bench__whoami", "--as", "schmal é").returncode == 0
+    with httpx.Client() as outside:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        for method in ("GET", "POST"):
+            missing = outside.request(method, gateway.endpoint.removesuffix("/mcp") + "/doctor", headers=headers)
+            nowhere = outside.request(method, gateway.endpoint.removesuffix("/mcp") + "/nowhere", headers=headers)
+            assert (missing.status_code, missing.content) == (404, nowhere.content)

@@ -40,7 +40,7 @@ async def test_a_server_that_cannot_start_is_named_with_the_reason_and_hurts_nob
     }  # fmt: skip
     async with running(*specs.values(), wayward("good")) as [*broken, good]:
         for server in broken:
-            await reaches(server, State.BACKOFF)
+            await reaches(server, State.FAILED)
             assert f"'{server.spec.name}'" in server.reason
             assert said[server.spec.name] in server.reason
             assert str(tmp_path) not in server.reason

@@ -190,11 +190,41 @@ def deaf(ident: object, arguments: Json, params: Json) -> str | None:
     return None
 
 
+def die_once(ident: object, arguments: Json, params: Json) -> str | None:
+    """Crashes where the file at `path` is not there yet, and makes it."""
+    try:
+        os.close(os.open(str(arguments["path"]), os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return "survived"
+    os._exit(3)
+
+
+def die_once_reading(ident: object, arguments: Json, params: Json) -> str | None:
+    return die_once(ident, arguments, params)
+
+
+def empty(ident: object, arguments: Json, params: Json) -> str | None:
+    TOOLS.clear()
+    send({"method": "notifications/tools/list_changed"})
+    return "nothing left"
+
+
+def allocate(ident: object, arguments: Json, params: Json) -> str | None:
+    held = [bytes(b"x" * (1 << 20)) for _ in range(int(str(arguments["mb"])))]
+    time.sleep(float(str(arguments.get("hold", 0))))
+    return str(len(held))
+
+
+def multiply(ident: object, arguments: Json, params: Json) -> str | None:
+    return str([fork(double=False) for _ in range(int(str(arguments["times"])))])
+
+
 TOOLS = {
     tool.__name__: tool
     for tool in (
         echo, crash, segfault, hang, progress, bad_utf8, long_line, endless_line, chatter, noise, environment,
         descriptors, grandchild, orphan, malformed, ask, deep, big, grow, journal, close_output, deaf,
+        die_once, die_once_reading, empty, allocate, multiply,
     )
 }  # fmt: skip
 
@@ -215,7 +245,15 @@ def list_tools(ident: object, params: Json) -> None:
         refuse(ident, -32603, "the second page is broken")
         return
     page: Json = {
-        "tools": [{"name": n, "inputSchema": {"type": "object"}, "x-own": 1.0} for n in names[start : start + size]]
+        "tools": [
+            {
+                "name": n,
+                "inputSchema": {"type": "object"},
+                "x-own": 1.0,
+                "annotations": {"readOnlyHint": "reading" in n},
+            }
+            for n in names[start : start + size]
+        ]
     }
     if start + size < len(names):
         page["nextCursor"] = "0" if options.loop else str(start + size)

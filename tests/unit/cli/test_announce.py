@@ -44,6 +44,19 @@ def test_all_is_settled_once_every_server_is_up_or_off() -> None:
     assert not watch.settled({**details, "bad": BACKOFF})
 
 
+def test_a_lazy_server_at_rest_and_one_that_failed_for_good_are_settled_too() -> None:
+    watch = Watch()
+    details = {
+        "lazy": {"state": "stopped", "idle": True, "tools": 3},
+        "gone": {"state": "failed", "tools": 0, "fault": "no such command"},
+    }
+    assert list(watch.news(details)) == [
+        "  lazy: idle, starts with its first call, 3 tools",
+        "  gone: not up, tried once a minute: no such command",
+    ]
+    assert watch.settled(details)
+
+
 def test_what_a_server_says_cannot_steer_the_terminal() -> None:
     (line,) = Watch().news({"x": {"state": "backoff", "fault": "\x1b[2Jgone"}})
     assert "\x1b" not in line

@@ -10,7 +10,7 @@ from app.cli import COMMANDS, SERVE_SUMMARY
 from tests.support.programs import ROOT
 from tests.unit.cli.conftest import Shell
 
-NOT_BUILT_YET = ("nginx", "plan", "doctor")
+NOT_BUILT_YET = ("nginx",)
 
 
 def test_without_a_command_it_prints_every_command_with_its_summary(shell: Shell) -> None:

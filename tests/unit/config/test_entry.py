@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.config.compile import read_snapshot
-from app.config.snapshot import Notice, ServerSpec, Snapshot, ToolFilter
+from app.config.snapshot import Limits, Notice, ServerSpec, Snapshot, ToolFilter
 
 ENV = {"TOKEN": "s3cret", "PORT": "8080", "OFF": "false"}
 
@@ -106,10 +106,38 @@ def test_what_is_wrong_disables_the_server_with_the_reason(members: dict[str, An
     assert message in notice.message
 
 
-@pytest.mark.parametrize("key", ["start", "idle_timeout", "required", "replace", "limits"])
-def test_a_key_of_a_later_feature_disables_the_server_by_name(key: str) -> None:
-    snapshot = compiled({"command": "x", key: True})
-    assert snapshot.disabled[0].reason == f"{key}: is not supported by this version (remove it)"
+@pytest.mark.parametrize(
+    ("limits", "memory", "processes"),
+    [
+        ({}, None, None),
+        ({"memory": "512mb"}, 512 << 20, None),
+        ({"memory": 2_000_000, "processes": 7}, 2_000_000, 7),
+        ({"processes": "7"}, None, 7),
+    ],
+)
+def test_limits_are_sizes_and_counts(limits: dict[str, object], memory: int | None, processes: int | None) -> None:
+    spec = compiled({"command": "x", "limits": limits}).servers[0]
+    assert spec.limits == Limits(memory, processes)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"memory": "lots"}, "limits.memory: must be a size such as 512mb, at least 1mb"),
+        ({"memory": "4kb"}, "limits: memory must be a size such as 512mb, at least 1mb"),
+        ({"processes": 0}, "limits.processes: must be a whole number above 0"),
+        ({"processes": "1.5"}, "limits.processes: must be a whole number above 0"),
+        ({"proceses": 5}, 'limits.proceses: is no limit of ours (did you mean "processes"?)'),
+        ({"calls": 5}, "limits.calls: is no limit of ours (there are memory and processes)"),
+        ("512mb", "limits: must be an object in { }, not a string"),
+    ],
+)
+def test_limits_that_mean_nothing_disable_the_server_with_the_reason(limits: object, said: str) -> None:
+    assert compiled({"command": "x", "limits": limits}).disabled[0].reason == said
+
+
+def test_limits_mean_nothing_for_a_remote_server() -> None:
+    assert "means nothing for a remote server" in compiled({"url": "http://h", "limits": {}}).notices[0].message
 
 
 def test_all_errors_of_an_entry_are_told_at_once_in_file_order() -> None:
@@ -233,3 +261,22 @@ def test_an_empty_name_is_disabled() -> None:
     snapshot = read_snapshot(b'{"servers": {"": {"command": "x"}}}', "f.json", {})
     assert isinstance(snapshot, Snapshot)
     assert snapshot.disabled[0].reason == "a server needs a name"
+
+
+@pytest.mark.parametrize(("more", "missing"), [({}, True), ({"headres": {}}, False)])
+def test_an_entry_tells_whether_a_variable_is_all_that_it_lacks(more: dict[str, object], missing: bool) -> None:
+    snapshot = compiled({"command": "${NOPE}", **more})
+    assert [server.missing for server in snapshot.disabled] == [missing]
+    assert sum(notice.missing for notice in snapshot.notices) == 1
+
+
+def test_a_broken_entry_is_still_known_to_be_required() -> None:
+    assert compiled({"command": "x", "required": True, "era": "stone"}).disabled[0].required
+    assert not compiled({"command": "x", "era": "stone"}).disabled[0].required
+
+
+def test_an_idle_timeout_means_nothing_for_a_server_that_is_not_lazy() -> None:
+    assert "not lazy" in compiled({"command": "x", "idle_timeout": 5}).notices[0].message
+    lazy = compiled({"command": "x", "idle_timeout": 5, "start": "lazy"})
+    assert not lazy.notices
+    assert lazy.servers[0].lazy

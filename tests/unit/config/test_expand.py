@@ -63,3 +63,19 @@ def test_never_raises_and_never_changes_text_without_a_reference(text: str) -> N
     result = expand(text, {})
     if "${" not in text:
         assert result.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("${NOPE}", True),
+        ("${NOPE} ${NADA} ${HOME}", True),
+        ("${NOPE:-${NADA}}", True),
+        ("${workspaceFolder}/x", True),
+        ("${HOME}", False),
+        ("${input:key}", False),
+        ("${NOPE} ${input:key}", False),
+    ],
+)
+def test_a_variable_that_is_not_set_is_told_from_every_other_problem(text: str, missing: bool) -> None:
+    assert expand(text, ENV).missing is missing

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.config.identity import identity
+from app.config.identity import fingerprint, identity
 from app.config.snapshot import ServerSpec, ToolFilter
 
 SPEC = ServerSpec("a", "a", "stdio", "a", command="x", env={"A": "1", "B": "2"})
@@ -46,3 +46,9 @@ def test_what_it_does_not_depend_on_keeps_it(change: dict[str, Any]) -> None:
 
 def test_it_is_the_same_in_every_process() -> None:
     assert identity(SPEC) == "7b41caa3f9ff1b573b7eacad8611f4741a6102377e96fb55738e0e89b2fdf934"
+
+
+def test_a_fingerprint_is_of_the_whole_entry() -> None:
+    tuned = msgspec.structs.replace(SPEC, timeout=1.0)
+    assert fingerprint(tuned) != fingerprint(SPEC)
+    assert fingerprint(msgspec.structs.replace(SPEC, env={"B": "2", "A": "1"})) == fingerprint(SPEC)

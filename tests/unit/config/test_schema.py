@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from app.config.schema import ALIASES, ALL_KEYS, ELSEWHERE, ERAS, KEYS, LATER, POOLS, TRANSPORTS
+from app.config.schema import ALIASES, ALL_KEYS, ELSEWHERE, ERAS, KEYS, POOLS, TRANSPORTS
 from app.config.snapshot import ServerSpec
 from app.config.spelling import near
 
@@ -19,7 +19,6 @@ def test_aliases_stand_for_keys_there_are() -> None:
 
 def test_no_key_of_another_program_is_also_ours() -> None:
     assert not set(ELSEWHERE) & set(ALL_KEYS)
-    assert not set(LATER) & set(KEYS)
 
 
 def test_keys_are_far_enough_apart_to_guess_between_them() -> None:

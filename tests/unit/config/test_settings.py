@@ -77,10 +77,10 @@ def test_one_worker_is_what_there_is() -> None:
     assert load(MCP_WORKERS="1") == Settings()
 
 
-def test_live_reload_is_accepted_and_gives_one_line() -> None:
-    (line,) = warnings(MCP_LIVE_RELOAD="true")
-    assert "live reload is not built yet" in line
-    assert warnings(MCP_LIVE_RELOAD="false") == ()
+def test_live_reload_is_switched_on_without_a_remark() -> None:
+    assert load(MCP_LIVE_RELOAD="true").live_reload
+    assert not load(MCP_LIVE_RELOAD="false").live_reload
+    assert warnings(MCP_LIVE_RELOAD="true") == ()
 
 
 @pytest.mark.parametrize(

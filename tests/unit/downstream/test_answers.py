@@ -30,7 +30,7 @@ def inbound(method: str, era: Era = Era.LEGACY, **params: object) -> Inbound:
 def test_the_handshake_tells_revision_capabilities_and_the_servers_instructions() -> None:
     found = msgspec.json.decode(answers.initialize(VIEW, "2025-06-18"))
     assert found["protocolVersion"] == "2025-06-18"
-    assert found["capabilities"] == {"tools": {}}
+    assert found["capabilities"] == {"tools": {"listChanged": True}}
     assert found["serverInfo"]["name"] == "mcp-proxy"
     assert found["instructions"] == "# a\nUse x."
 
@@ -45,7 +45,7 @@ def test_discover_tells_what_its_revision_requires() -> None:
     assert found["supportedVersions"] == list(SUPPORTED_VERSIONS)
     assert (found["resultType"], found["ttlMs"], found["cacheScope"]) == ("complete", 0, "private")
     assert found["_meta"][answers.SERVER_INFO]["name"] == "mcp-proxy"
-    assert found["capabilities"] == {"tools": {}}
+    assert found["capabilities"] == {"tools": {"listChanged": True}}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Door:
 
     def __init__(self, house: Gateway) -> None:
         self.house = house
-        self.endpoint = Endpoint(lambda: house, LIMIT, CallLog())
+        self.endpoint = Endpoint(lambda: house, LIMIT, CallLog(), lambda _: ANN)
 
     async def post(self, body: bytes, *more: tuple[bytes, bytes], who: Principal = ANN, only: str = "") -> Wire:
         return await self.send("POST", headers("", "", *more), body, who, only)
@@ -130,7 +130,7 @@ async def test_a_cancel_reaches_the_call_of_its_own_session_alone(door: Door, ta
     ("method", "sent", "allow"),
     [
         ("GET", [], b"POST, DELETE, OPTIONS"),
-        ("PUT", [], b"POST, DELETE, OPTIONS"),
+        ("PUT", [], b"POST, GET, DELETE, OPTIONS"),
         ("GET", [(b"mcp-protocol-version", b"2026-07-28")], b"POST, OPTIONS"),
         ("DELETE", [(b"mcp-protocol-version", b"2026-07-28")], b"POST, OPTIONS"),
     ],

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from app.config.keys import Principal
 from app.config.settings import Settings
 from app.downstream.authenticators import Authenticator
 from app.downstream.health import Health, health_controller
 from app.downstream.refusals import Refused
+from app.gateway.edits import Problem
 from app.gateway.gateway import Gateway
 from app.protocol.faults import Fault, Kind
+from app.relay.policy import Grant
 from tests.unit.downstream.conftest import ANN, BOB, KEYRING, key_of
 from tests.unit.downstream.wire import scope
 
@@ -66,3 +69,28 @@ async def test_a_gateway_that_stops_is_not_ready_and_says_why_to_those_with_a_ke
 
 async def test_there_are_three_routes(house: Gateway) -> None:
     assert health_controller(health(house)).path == "/health"
+
+
+async def test_a_rejected_edit_degrades_it_and_its_reason_is_for_those_who_see_every_server(house: Gateway) -> None:
+    house.edits.files["config"] = Problem("mcp_config.json:3: mcpServers.a.evn: is not a key of ours")
+    assert health(house).overview(None) == {"status": "degraded", "service": "mcp-proxy"}
+    seen = health(house).overview(ANN)
+    assert seen["status"] == "degraded"
+    assert seen["reload"]["config"]["reason"].startswith("mcp_config.json:3")
+    limited = health(house).overview(BOB)
+    assert (limited["status"], "reload" in limited) == ("healthy", False)
+
+
+async def test_a_rejected_server_is_shown_beside_the_one_that_serves(house: Gateway) -> None:
+    house.edits.servers["a"] = Problem("cannot start")
+    seen = health(house).overview(ANN)
+    assert (seen["status"], seen["details"]["a"]["state"]) == ("degraded", "ready")
+    assert seen["details"]["a"]["rejected"]["reason"] == "cannot start"
+    assert health(house).overview(BOB)["status"] == "healthy"
+
+
+async def test_what_runs_is_told_to_operators_alone_and_without_its_contents(house: Gateway) -> None:
+    assert "running" not in health(house).overview(ANN)
+    running = health(house).overview(Principal("root", Grant(["*", "@admin"])))["running"]
+    assert list(running) == ["a", "b"]
+    assert [len(part) for part in running["a"]] == [16, 16, 1]

@@ -9,6 +9,7 @@ import pytest
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault
 from app.protocol.versions import Era
+from app.relay.catalog import ServerCatalog
 from app.relay.events import Detached, Disconnected, Noticed, PeerError, Request, Result, Sink
 from app.upstream.errors import UpstreamError
 
@@ -44,11 +45,14 @@ class PlayedUpstream:
     fault: Fault | None = None
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     spec: ServerSpec = SPEC
+    catalog: ServerCatalog | None = None
+    patience: list[float] = field(default_factory=list)
 
     def acquire_nowait(self, era: Era, key: str) -> PlayedLease | None:
         return self.lease if self.at_once else None
 
-    async def acquire(self, era: Era, key: str) -> PlayedLease:
+    async def acquire(self, era: Era, key: str, patience: float = 0.0) -> PlayedLease:
+        self.patience.append(patience)
         await self.opened.wait()
         if self.fault:
             raise UpstreamError(self.fault)

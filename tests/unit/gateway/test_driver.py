@@ -11,6 +11,7 @@ from app.gateway import driver as module
 from app.gateway.driver import Driver
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.relay.catalog import Item, ServerCatalog
 from app.relay.events import Cancelled, Detached, Disconnected, Failed, Finished, Noticed, Request, Result
 from tests.unit.gateway.conftest import PlayedClient, PlayedUpstream
 
@@ -51,7 +52,7 @@ async def call(
         play = Play(driver, upstream, client, tasks.create_task(driver.run(REQUEST, client)))
         yield play
         await play.over()
-    assert upstream.lease.released == bool(upstream.lease.sent) or upstream.fault
+    assert upstream.lease.released == len(upstream.lease.sent) or upstream.fault
 
 
 async def test_an_answer_reaches_the_client_and_the_lease_goes_back() -> None:
@@ -198,3 +199,55 @@ async def test_a_bug_on_the_way_is_answered_as_one_and_logged(caplog: pytest.Log
     assert [outcome.kind for outcome in client.outcomes if isinstance(outcome, Fault)] == [Kind.INTERNAL]
     assert "ZeroDivisionError" in caplog.text
     assert upstream.lease.released == 1
+
+
+UNSENT = Failed(Fault(Kind.UNREACHABLE, "refuses connections", "a", unsent=True))
+CLOSED = Failed(Fault(Kind.CLOSED, "Server 'a' exited with code 3.", "a"))
+
+
+def catalog(**annotations: bool) -> ServerCatalog:
+    return ServerCatalog((Item("x", {"annotations": msgspec.Raw(msgspec.json.encode(annotations))}),))
+
+
+async def sent_twice(play: Play) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while len(play.upstream.lease.sent) < 2:
+            play.upstream.lease.sent_once.clear()
+            await play.upstream.lease.sent_once.wait()
+
+
+@pytest.mark.parametrize(
+    ("failure", "listed"),
+    [(UNSENT, None), (CLOSED, catalog(readOnlyHint=True)), (CLOSED, catalog(idempotentHint=True))],
+)
+async def test_a_lost_call_is_sent_once_more_where_that_does_nothing_twice(
+    failure: Failed, listed: ServerCatalog | None
+) -> None:
+    async with call(PlayedUpstream(catalog=listed)) as play:
+        await play.sent()
+        play.upstream.at_once = False
+        play.upstream.opened.set()
+        play.says(failure)
+        await sent_twice(play)
+        assert play.upstream.patience == [module.PATIENCE], "it waits for the server to come back"
+        play.says(failure)
+    assert len(play.upstream.lease.sent) == 2
+    assert play.client.outcomes == [failure.fault]
+
+
+async def test_a_lost_call_that_may_have_been_carried_out_is_not_repeated_and_its_client_is_told() -> None:
+    async with call(PlayedUpstream(catalog=catalog(destructiveHint=True))) as play:
+        await play.sent()
+        play.says(CLOSED)
+    [outcome] = play.client.outcomes
+    assert isinstance(outcome, Fault)
+    assert outcome.message.startswith("Server 'a' exited with code 3. Whether the call was carried out is unknown")
+    assert len(play.upstream.lease.sent) == 1
+
+
+async def test_what_has_shown_its_progress_is_not_begun_anew() -> None:
+    async with call(PlayedUpstream(catalog=catalog(readOnlyHint=True))) as play:
+        await play.sent()
+        play.says(PROGRESS)
+        play.says(CLOSED)
+    assert len(play.upstream.lease.sent) == 1

@@ -75,7 +75,7 @@ async def test_a_list_waits_for_a_silent_server_no_longer_than_it_may(tmp_path: 
 async def test_a_list_does_not_wait_for_a_server_that_cannot_start(tmp_path: Path) -> None:
     async with open_house(tmp_path, {"broken": BROKEN}, wait=False) as gateway:
         upstream = gateway.current.upstreams["broken"]
-        await eventually(upstream, lambda: upstream.state is State.BACKOFF)
+        await eventually(upstream, lambda: upstream.state is State.FAILED)
         began = asyncio.get_running_loop().time()
         await gateway.listed(gateway.current.view(EVERYTHING))
         assert asyncio.get_running_loop().time() - began < 1

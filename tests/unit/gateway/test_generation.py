@@ -27,8 +27,9 @@ class Listed:
     version: int = 0
     listeners: list[Callable[["Listed"], None]] = field(default_factory=list)
 
-    def add_listener(self, listener: Callable[["Listed"], None]) -> None:
+    def add_listener(self, listener: Callable[["Listed"], None]) -> Callable[[], None]:
         self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
 
     def lists(self, *tools: str) -> None:
         items = tuple(Item(name, {"name": msgspec.Raw(msgspec.json.encode(name))}) for name in tools)
@@ -95,3 +96,12 @@ def test_no_more_views_are_kept_than_there_is_room_for(generation: Generation, m
 
 def test_it_says_what_it_is(generation: Generation) -> None:
     assert repr(generation) == "<Generation 2 servers>"
+
+
+def test_a_generation_that_was_left_hears_nothing_any_more(generation: Generation, servers: dict[str, Listed]) -> None:
+    before = generation.view(EVERYTHING)
+    assert generation.specs["b"].prefix == "other"
+    generation.leave()
+    assert [server.listeners for server in servers.values()] == [[], []]
+    servers["a"].lists("z")
+    assert generation.view(EVERYTHING) is before

@@ -55,9 +55,9 @@ class Server(PlayedUpstream):
     version: int = 0
     waited_for: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def acquire(self, era: Era, key: str) -> PlayedLease:
+    async def acquire(self, era: Era, key: str, patience: float = 0.0) -> PlayedLease:
         self.waited_for.set()
-        return await super().acquire(era, key)
+        return await super().acquire(era, key, patience)
 
     listeners: list[Callable[["Server"], None]] = field(default_factory=list)
 
@@ -96,6 +96,9 @@ class House:
     continuations: Continuations = field(
         default_factory=lambda: Continuations(Sealing(KEY).seal, Sealing(KEY).unseal, lambda: 0.0)
     )
+
+    def over(self, driver: object) -> None:
+        self.drivers.discard(driver)
 
 
 class Play:
@@ -185,7 +188,7 @@ async def test_a_server_that_is_down_does_not_hide_the_resource_of_another(play:
     one, two = (server(name, catalog(resources={})) for name in "ab")
     client, task = play(one, two).begin(message("resources/read", uri="x://y"))
     await one.asked()
-    one.says(Failed(Fault(Kind.CLOSED, "away", server="a")))
+    one.says(Failed(Fault(Kind.TIMEOUT, "away", server="a")))
     await two.asked()
     two.says(FOUND)
     assert await ended(task) == "b"

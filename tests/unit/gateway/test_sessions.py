@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.gateway.inbox import Inbox
-from app.gateway.sessions import IDLE_SECONDS, PER_PRINCIPAL, SessionTable
+from app.gateway.sessions import IDLE_SECONDS, PER_PRINCIPAL, STREAM_SECONDS, SessionTable
 from app.relay.events import Cancelled
 
 
@@ -118,3 +118,39 @@ async def test_two_calls_under_one_id_are_both_left_alone(table: SessionTable) -
     assert await second.get() == Cancelled("this")
     assert table.implicit("ann", "2025-03-26") is session
     assert table.implicit("bob", "2025-03-26") is not session
+
+
+def test_an_open_stream_keeps_its_session_for_a_day_and_ends_with_it(table: SessionTable, clock: Clock) -> None:
+    session, ended = table.open("ann", "2025-11-25"), []
+    session.on_end = lambda: ended.append(1)
+    clock.now = STREAM_SECONDS
+    table.expire()
+    assert table.find("ann", session.id) is session
+    clock.now += STREAM_SECONDS + 1
+    table.expire()
+    assert table.find("ann", session.id) is None
+    assert ended == [1]
+
+
+def test_a_session_that_is_deleted_ends_its_stream(table: SessionTable) -> None:
+    session, ended = table.open("ann", "2025-11-25"), []
+    session.on_end = lambda: ended.append(1)
+    table.close("ann", session.id)
+    assert ended == [1]
+
+
+def test_past_the_limit_a_session_that_listens_stays_before_one_that_does_not(table: SessionTable) -> None:
+    listening = table.open("ann", "2025-11-25")
+    listening.on_end = lambda: None
+    silent = [table.open("ann", "2025-11-25") for _ in range(PER_PRINCIPAL)]
+    assert table.find("ann", listening.id) is listening
+    assert table.find("ann", silent[0].id) is None
+
+
+def test_sessions_end_with_their_principals(table: SessionTable) -> None:
+    gone, stays = table.open("ann", "2025-11-25"), table.open("bob", "2025-11-25")
+    nameless = table.implicit("ann", "2025-03-26")
+    table.end({"ann", "nobody"})
+    assert table.find("ann", gone.id) is None
+    assert table.find("bob", stays.id) is stays
+    assert table.implicit("ann", "2025-03-26") is not nameless

@@ -16,6 +16,7 @@ from app.relay.events import (
     Failed,
     Finished,
     Leased,
+    Lost,
     NeedsInput,
     Noticed,
     PeerError,
@@ -90,6 +91,12 @@ def test_a_client_that_leaves_while_waiting_changes_nothing_where_it_is_none() -
 
 def test_a_server_that_dies_in_a_call_gives_the_connection_back_and_is_a_fault() -> None:
     (calling() >> Failed(FAULT) << Release() << Reply(FAULT)).end(State.DONE)
+
+
+def test_a_call_that_may_be_sent_again_waits_for_another_connection() -> None:
+    (calling() >> Lost() << Release() << Acquire() >> Leased() << SetTimer() << SendUpstream(REQUEST)).end(
+        State.CALLING
+    )
 
 
 def test_silence_for_too_long_cancels_upstream_and_is_a_fault() -> None:

@@ -141,9 +141,12 @@ def test_a_server_not_listed_yet_may_own_names_with_its_prefix_if_the_key_reache
     assert View(directory, Grant(["*"])).could_be(Listing.TOOLS, "files__x") == []
 
 
+TOLD = {"listChanged": True}
+
+
 def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
-    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": {}, "resources": {}}
-    assert View(DIRECTORY, Grant(["git"])).capabilities == {"tools": {}}
+    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": TOLD, "resources": TOLD}
+    assert View(DIRECTORY, Grant(["git"])).capabilities == {"tools": TOLD}
     assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {"tools", "prompts", "resources", "completions"}
 
 

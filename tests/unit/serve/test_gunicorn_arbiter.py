@@ -29,7 +29,7 @@ def test_there_is_one_worker_that_serves_the_handed_over_sockets(application: mo
     assert settings.worker_class is module.WorkerSeed
 
 
-@pytest.mark.parametrize("name", ["hup", "usr2", "ttin", "ttou", "winch"])
+@pytest.mark.parametrize("name", ["usr2", "ttin", "ttou", "winch"])
 def test_signals_that_would_change_the_workers_change_nothing(
     application: module.GatewayApplication, name: str
 ) -> None:
@@ -38,6 +38,18 @@ def test_signals_that_would_change_the_workers_change_nothing(
     getattr(arbiter, f"handle_{name}")()
     assert arbiter.num_workers == 1
     assert list(arbiter.WORKERS) == [1]
+
+
+def test_a_hangup_is_passed_on_to_the_worker_and_changes_nothing_here(
+    application: module.GatewayApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(module.GatewayArbiter, "kill_worker", lambda _, pid, number: sent.append((pid, number)))
+    arbiter = module.GatewayArbiter(application)
+    arbiter.WORKERS = {12345: object()}
+    arbiter.handle_hup()
+    assert sent == [(12345, signal.SIGHUP)]
+    assert arbiter.num_workers == 1
 
 
 def test_what_loads_is_the_factorys_app(application: module.GatewayApplication) -> None:

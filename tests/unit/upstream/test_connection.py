@@ -133,7 +133,7 @@ def test_the_end_fails_everything_pending_and_all_that_follows_and_is_told_once(
     connection.closed(GONE)
     connection.closed(Fault(Kind.INTERNAL, "again"))
     connection.send(ECHO, events.append)
-    assert events == [Failed(GONE), Failed(GONE)]
+    assert events == [Failed(GONE), Failed(msgspec.structs.replace(GONE, unsent=True))], "the second was never sent"
     assert ends == [GONE]
     connection.listen(lambda _: None, ends.append)
     assert ends == [GONE, GONE], "who comes late hears it too"
@@ -220,3 +220,29 @@ async def test_a_question_about_our_own_request_is_the_servers_fault(wire: Recor
 
 async def _received(connection: Connection, message: bytes) -> None:
     connection.received(message)
+
+
+def test_a_session_that_is_ending_takes_no_request_and_may_still_answer_those_under_way(connection: Connection) -> None:
+    events: list[UpstreamEvent] = []
+    ends: list[Fault] = []
+    connection.listen(lambda _: None, ends.append)
+    first = connection.send(ECHO, events.append)
+    connection.send(ECHO, events.append)
+    connection.ending(GONE)
+    assert (events, ends) == ([], [GONE])
+    connection.failed(first, msgspec.structs.replace(GONE, unsent=True))
+    connection.closed(Fault(Kind.INTERNAL, "later"))
+    assert events == [Failed(msgspec.structs.replace(GONE, unsent=True)), Failed(GONE)]
+    assert ends == [GONE]
+
+
+def test_failures_in_a_row_are_counted_until_an_answer_comes(connection: Connection) -> None:
+    rows: list[int] = []
+    connection.listen(lambda _: None, lambda _: None, lambda _, row: rows.append(row))
+    for _ in range(2):
+        connection.failed(connection.send(ECHO, lambda _: None), GONE)
+    connection.received(b'{"jsonrpc":"2.0","method":"notifications/message"}')
+    connection.failed(connection.send(ECHO, lambda _: None), GONE)
+    connection.failed(None, GONE)
+    assert rows == [1, 2, 1]
+    assert connection.heard == 1

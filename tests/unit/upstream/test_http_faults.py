@@ -30,7 +30,9 @@ async def test_a_host_that_does_not_exist() -> None:
 
 async def test_a_port_where_nobody_listens() -> None:
     fault, told = await failure("http://127.0.0.1:1/?token=secret")
-    assert fault == Fault(Kind.UNREACHABLE, "Server 'far' refuses connections: is it running?", server="far")
+    assert fault == Fault(
+        Kind.UNREACHABLE, "Server 'far' refuses connections: is it running?", server="far", unsent=True
+    )
     assert "secret" not in told
 
 

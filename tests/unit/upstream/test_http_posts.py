@@ -89,3 +89,18 @@ async def test_closing_cancels_what_is_under_way_and_takes_nothing_more() -> Non
         assert not posts.send(message("late", 2))
         await posts.close()
     assert (exchanges.begun, exchanges.ended) == (["slow"], [])
+
+
+async def test_answers_under_way_have_their_time_and_no_more() -> None:
+    exchanges = Exchanges()
+    async with opened(exchanges) as posts:
+        await posts.settled(5)
+        exchanges.gates["slow"] = anyio.Event()
+        posts.send(message("quick", 1))
+        posts.send(message("slow", 2))
+        await posts.settled(0.05)
+        assert exchanges.ended == ["quick"]
+        exchanges.gates["slow"].set()
+        with anyio.fail_after(5):
+            await posts.settled(60)
+        assert exchanges.ended == ["quick", "slow"]

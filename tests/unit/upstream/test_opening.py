@@ -108,6 +108,7 @@ async def test_what_is_no_answer_is_no_verdict(fault: Fault) -> None:
 
 async def test_silence_from_afar_leaves_the_modern_era_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "PROBE_TIMEOUT", 0.05)
+    monkeypatch.setattr(opening, "REMOTE_PROBE_TIMEOUT", 0.05)
     for kind, other in (("http", None), ("stdio", False)):
         server = ScriptedServer(LEGACY)
         server.silent.add("server/discover")

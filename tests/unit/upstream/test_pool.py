@@ -8,6 +8,7 @@ import pytest
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.relay.events import Failed, Request
 from app.upstream import pool as pools
 from app.upstream.errors import UpstreamError
 from app.upstream.opening import Opener
@@ -138,3 +139,18 @@ async def test_a_session_that_ended_is_replaced_at_the_next_call() -> None:
         lease.connection.closed(Fault(Kind.CLOSED, "gone"))
         assert pool.ready(LEGACY, "k") is None
         assert (await pool.acquire(LEGACY, "k")).connection is not lease.connection
+
+
+async def test_a_pool_that_closes_leaves_no_call_waiting_and_knows_while_one_does() -> None:
+    server = ScriptedServer(LEGACY)
+    events: list[object] = []
+    async with pooled(server) as pool:
+        lease = pool.ready(LEGACY, "")
+        assert lease is not None
+        assert not pool.busy
+        server.silent = {"tools/call"}
+        lease.send(Request("tools/call", {}, {}), events.append)
+        assert pool.busy
+    [event] = events
+    assert isinstance(event, Failed)
+    assert event.fault.message == "Server 'files' was stopped."

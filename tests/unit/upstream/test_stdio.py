@@ -5,7 +5,7 @@ import pytest
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.stderr_log import StderrLog
 from app.upstream.stdio import StdioTransport
 from app.upstream.transport import Outgoing
@@ -84,3 +84,18 @@ async def test_a_wire_that_was_never_opened_closes() -> None:
 async def test_a_command_that_is_not_there_is_said_by_open() -> None:
     with pytest.raises(UpstreamError, match="not found"):
         await running("no-such-command-here").open(Heard())
+
+
+async def test_what_was_to_be_sent_to_a_child_that_is_gone_never_left_and_says_how_it_ended() -> None:
+    heard, wire = Heard(), running("sh", "-c", "exit 5")
+    await wire.open(heard)
+    with anyio.fail_after(5):
+        await heard.ended.wait()
+    wire.send(Outgoing("x", b"{}", 7))
+    await wire.close()
+    who, fault = heard.faults[-1]
+    assert who == 7
+    assert fault.unsent
+    assert isinstance(fault, ProcessEnded)
+    assert fault.code == 5
+    assert "exited with code 5" in fault.message

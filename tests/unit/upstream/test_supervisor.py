@@ -9,8 +9,9 @@ import pytest
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.upstream import supervisor as module
-from app.upstream.errors import HttpRefusal
+from app.upstream import backoff, heartbeat, keeping
+from app.upstream.catalogs import Catalogs
+from app.upstream.errors import HttpRefusal, SessionLost, UpstreamError
 from app.upstream.supervisor import Supervisor
 from app.upstream.upstream import State, Upstream
 from app.upstream.verdicts import Verdict, Verdicts
@@ -19,15 +20,16 @@ from tests.support.upstreams import lease_of, reaches, until
 
 LEGACY, MODERN = Era.LEGACY, Era.MODERN
 DOWN = Fault(Kind.UNREACHABLE, "Server 'files' is down.", server="files")
+BAD = Fault(Kind.PROTOCOL, "Server 'files' sent a bad page.", server="files")
 
 
 @asynccontextmanager
 async def supervised(
-    server: ScriptedServer, verdicts: Verdicts | None = None, **members: Any
+    server: ScriptedServer, verdicts: Verdicts | None = None, data: Path | None = None, **members: Any
 ) -> AsyncIterator[tuple[Upstream, Supervisor]]:
     spec = ServerSpec(**{"name": "files", "label": "Files", "kind": "http", "prefix": "files", **members})
     upstream = Upstream(spec)
-    supervisor = Supervisor(upstream, server.makes, verdicts or Verdicts(None), jitter=lambda: 0.0)
+    supervisor = Supervisor(upstream, server.makes, verdicts or Verdicts(None), Catalogs(data), jitter=lambda: 0.0)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(supervisor.run)
         yield upstream, supervisor
@@ -36,23 +38,6 @@ async def supervised(
             await upstream.stopped.wait()
     assert upstream.state is State.STOPPED
     assert all(wire.closes for wire in server.wires)
-
-
-def test_delays_double_up_to_half_a_minute_and_refused_credentials_wait_a_minute() -> None:
-    upstream = Upstream(ServerSpec(name="files", label="Files", kind="http", prefix="files"))
-    supervisor = Supervisor(upstream, ScriptedServer().makes, Verdicts(None), jitter=lambda: 0.0)
-    delays = []
-    for failures in range(9):
-        supervisor._failures = failures
-        delays.append(supervisor._delay(DOWN))
-    assert delays == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
-    supervisor._failures = 5000
-    assert supervisor._delay(DOWN) == 30
-    for status in (401, 403):
-        assert supervisor._delay(HttpRefusal(Kind.UNREACHABLE, "no", status=status)) == 60
-    supervisor._jitter = lambda: 1.0
-    supervisor._failures = 1
-    assert supervisor._delay(DOWN) == 0.625
 
 
 async def test_a_server_is_ready_once_it_is_listed() -> None:
@@ -65,25 +50,25 @@ async def test_a_server_is_ready_once_it_is_listed() -> None:
 
 
 async def test_a_listing_that_fails_at_first_is_a_failed_start_and_later_keeps_the_last_good_one() -> None:
-    server = ScriptedServer(LEGACY, refusals={("http", "tools/list"): DOWN})
+    server = ScriptedServer(LEGACY, refusals={("http", "tools/list"): BAD})
     async with supervised(server) as (upstream, _):
         await reaches(upstream, State.BACKOFF)
         server.refusals.clear()
         await reaches(upstream, State.READY)
-        server.refusals["http", "tools/list"] = DOWN
+        server.refusals["http", "tools/list"] = BAD
         upstream.refresh_if_older_than(-1)
-        await until(upstream, lambda: True)
+        await reaches(upstream, State.DEGRADED)
         assert upstream.catalog is not None
         server.wires[-1].receiver.closed(DOWN)  # type: ignore[union-attr]
         await until(upstream, lambda: upstream.state is State.BACKOFF)
-        await reaches(upstream, State.READY)
+        await reaches(upstream, State.DEGRADED)
         assert [item.key for item in upstream.catalog.tools] == ["echo"]
 
 
 async def test_a_session_that_ends_after_a_healthy_life_is_opened_again_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "HEALTHY_AFTER", 0.0)
+    monkeypatch.setattr(backoff, "HEALTHY_AFTER", 0.0)
     server = ScriptedServer(LEGACY)
     async with supervised(server) as (upstream, _):
         states: list[State] = []
@@ -150,3 +135,131 @@ async def test_a_stop_is_heeded_in_every_state() -> None:
         assert upstream.state is State.STARTING
     async with supervised(ScriptedServer(LEGACY, refusals={("http", "server/discover"): DOWN})) as (upstream, _):
         await reaches(upstream, State.BACKOFF)
+
+
+async def test_five_starts_within_ten_seconds_are_the_last_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0.001)
+    server = ScriptedServer(LEGACY, refusals={("http", "server/discover"): DOWN})
+    async with supervised(server) as (upstream, _):
+        await reaches(upstream, State.FAILED)
+        assert len(server.wires) == 5
+        assert [(found.reason, found.code) for found in upstream.exits] == [(DOWN.message, None)] * 5
+        assert upstream.next_attempt is not None
+        assert 59 < upstream.next_attempt <= 60
+        with pytest.raises(UpstreamError, match=r"is down\. It is tried again in 60 s"):
+            await upstream.acquire(LEGACY)
+
+
+async def test_a_failed_server_is_tried_once_at_a_time_until_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "PROBE", 0.01)
+    refused = HttpRefusal(Kind.UNREACHABLE, "no", status=401)
+    server = ScriptedServer(LEGACY, refusals={("http", "server/discover"): refused})
+    async with supervised(server) as (upstream, _):
+        await until(upstream, lambda: upstream.state is State.STARTING and len(server.wires) == 3)
+        with pytest.raises(UpstreamError):
+            await upstream.acquire(LEGACY)
+        server.refusals.clear()
+        await reaches(upstream, State.READY)
+
+
+async def test_a_lost_session_is_opened_again_at_once_and_once_for_all_who_call() -> None:
+    server = ScriptedServer(LEGACY)
+    async with supervised(server, era="legacy") as (upstream, _):
+        await reaches(upstream, State.READY)
+        server.wires[-1].receiver.closed(SessionLost(Kind.CLOSED, "gone"))  # type: ignore[union-attr]
+        leases = []
+
+        async def call() -> None:
+            leases.append(await upstream.acquire(LEGACY))
+
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(10):
+                    tasks.start_soon(call)
+        assert len({id(lease.connection) for lease in leases}) == 1
+        assert len(server.wires) == 2
+
+
+async def test_failing_requests_open_the_circuit_and_one_answer_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "FIRST", 0.05)
+    server = ScriptedServer(LEGACY)
+    async with supervised(server, era="legacy") as (upstream, _):
+        await reaches(upstream, State.READY)
+        receiver = server.wires[-1].receiver
+        assert receiver is not None
+        for request_id in (101, 102, 103):
+            receiver.failed(request_id, DOWN)
+        await reaches(upstream, State.BACKOFF)
+        assert upstream.acquire_nowait(LEGACY) is None
+        await reaches(upstream, State.READY)
+        assert len(server.wires) == 1, "the session stayed"
+        server.refusals["http", "ping"] = DOWN
+        receiver.failed(104, HttpRefusal(Kind.BUSY, "slow down", status=429, retry_after=0.2))
+        await reaches(upstream, State.BACKOFF)
+        assert upstream.next_attempt is not None
+        assert upstream.next_attempt > 0.1
+        await until(upstream, lambda: len(server.wires) == 2 and upstream.state is State.READY)
+
+
+async def test_a_server_that_answers_no_health_check_is_degraded_and_then_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.06)
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.02,))
+    server = ScriptedServer(LEGACY)
+    async with supervised(server, era="legacy") as (upstream, _):
+        await reaches(upstream, State.READY)
+        server.silent = {"ping"}
+        await reaches(upstream, State.DEGRADED)
+        assert "health checks" in upstream.reason
+        await reaches(upstream, State.BACKOFF)
+        assert "3 health checks" in upstream.reason
+        server.silent = set()
+        await reaches(upstream, State.READY)
+
+
+async def test_tools_are_listed_from_the_last_run_before_the_server_answers(tmp_path: Path) -> None:
+    async with supervised(ScriptedServer(LEGACY), data=tmp_path) as (upstream, _):
+        await reaches(upstream, State.READY)
+    hanging = ScriptedServer(LEGACY)
+    hanging.silent = {"initialize"}
+    async with supervised(hanging, data=tmp_path, era="legacy") as (upstream, _):
+        assert upstream.catalog is None, "another entry is another server"
+    hanging.silent = {"server/discover"}
+    async with supervised(hanging, data=tmp_path) as (upstream, _):
+        assert upstream.state is State.STARTING
+        assert upstream.catalog is not None
+        assert [item.key for item in upstream.catalog.tools] == ["echo"]
+        assert not upstream.unlisted
+
+
+async def test_a_sudden_nothing_keeps_the_old_lists_until_it_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ScriptedServer(LEGACY)
+    async with supervised(server) as (upstream, _):
+        await reaches(upstream, State.READY)
+        server.tools.clear()
+        upstream.relist_wanted.set()
+        await reaches(upstream, State.DEGRADED)
+        assert "lists nothing" in upstream.reason
+        assert upstream.catalog is not None
+        assert upstream.catalog.tools
+        await lease_of(upstream, LEGACY)
+        monkeypatch.setattr(keeping, "CONFIRM_AFTER", 0.0)
+        upstream.relist_wanted.set()
+        await reaches(upstream, State.READY)
+        assert not upstream.catalog.tools
+
+
+async def test_a_lazy_server_rests_until_it_is_called_and_again_when_idle(tmp_path: Path) -> None:
+    server = ScriptedServer(LEGACY)
+    lazy: dict[str, Any] = {"start": "lazy", "idle_timeout": 0.05, "era": "legacy", "data": tmp_path}
+    async with supervised(server, **lazy) as (upstream, _):
+        await until(upstream, lambda: upstream.resting)
+        assert len(server.wires) == 1, "the first start ever lists"
+        assert (upstream.state, upstream.reason) == (State.STOPPED, "")
+    async with supervised(server, **lazy) as (upstream, _):
+        await until(upstream, lambda: upstream.resting)
+        assert len(server.wires) == 1, "what is known need not be asked"
+        assert upstream.catalog is not None
+        assert (await lease_of(upstream, LEGACY)).era is LEGACY
+        await until(upstream, lambda: upstream.resting)

@@ -8,7 +8,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog
 from app.upstream import upstream as module
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.upstream import State, Upstream
 
 DOWN = Fault(Kind.UNREACHABLE, "Server 'files' is down.", server="files")
@@ -48,7 +48,7 @@ def test_the_version_rises_only_with_a_change(server: Upstream) -> None:
 
 async def test_a_call_in_backoff_fails_at_once_with_the_reason_and_a_time(server: Upstream) -> None:
     server.enter(State.BACKOFF, DOWN, retry_in=2.5)
-    with pytest.raises(UpstreamError, match=r"is down\. It is being started again") as caught:
+    with pytest.raises(UpstreamError, match=r"is down\. It is tried again in 2 s") as caught:
         await server.acquire(Era.LEGACY)
     fault = caught.value.fault
     assert (fault.kind, fault.server) == (Kind.UNREACHABLE, "files")
@@ -56,16 +56,50 @@ async def test_a_call_in_backoff_fails_at_once_with_the_reason_and_a_time(server
     assert 2 <= fault.retry_after <= 2.5
 
 
-async def test_a_call_waits_for_a_first_start_and_only_a_little_for_one_after_a_failure(
-    server: Upstream, monkeypatch: pytest.MonkeyPatch
+async def test_a_call_waits_for_a_first_start_and_only_as_long_as_told_for_one_after_a_failure(
+    server: Upstream,
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.05)
     with anyio.move_on_after(0.2) as waiting:
         await server.acquire(Era.LEGACY)
     assert waiting.cancelled_caught
-    server.enter(State.STARTING, DOWN)
+    for patience in (0.0, 0.05):
+        server.enter(State.STARTING, DOWN, patience=patience)
+        with pytest.raises(UpstreamError, match="is being started again"):
+            await server.acquire(Era.LEGACY)
+
+
+async def test_a_patient_call_waits_for_an_attempt_that_is_due_in_time_and_for_no_other(server: Upstream) -> None:
+    server.enter(State.BACKOFF, DOWN, retry_in=30)
     with pytest.raises(UpstreamError):
-        await server.acquire(Era.LEGACY)
+        await server.acquire(Era.LEGACY, patience=5)
+    server.enter(State.BACKOFF, DOWN, retry_in=0.01)
+    with anyio.move_on_after(0.1) as waiting:
+        await server.acquire(Era.LEGACY, patience=5)
+    assert waiting.cancelled_caught
+
+
+def test_the_last_ends_are_kept_with_their_exit_codes(server: Upstream) -> None:
+    for number in range(module.EXITS_KEPT + 1):
+        server.note_exit(ProcessEnded(Kind.CLOSED, f"end {number}", code=number), 1.25)
+    server.note_exit(DOWN, 0.0)
+    assert len(server.exits) == module.EXITS_KEPT
+    assert (server.exits[-2].reason, server.exits[-2].code, server.exits[-2].lived) == ("end 10", 10, 1.2)
+    assert (server.exits[-1].reason, server.exits[-1].code) == (DOWN.message, None)
+
+
+def test_a_resting_server_serves_and_is_not_down(server: Upstream) -> None:
+    server.rest()
+    assert (server.state, server.serving, server.next_attempt) == (State.STOPPED, True, None)
+    server.enter(State.STOPPED)
+    assert not server.serving
+
+
+def test_a_recalled_catalog_is_listed_and_gives_way_to_what_the_server_says(server: Upstream) -> None:
+    server.recall(catalog("old"))
+    assert (server.version, server.unlisted) == (1, False)
+    assert not server.publish(catalog("old"))
+    assert server.publish(catalog("new"))
+    assert server.version == 2
 
 
 async def test_a_call_that_waits_hears_of_a_failure(server: Upstream) -> None:

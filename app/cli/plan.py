@@ -1,0 +1,167 @@
+"""`plan [FILE]`: what applying a config would start, stop and keep, and what it means for each client's tools.
+
+Compares with the gateway that runs here, asked over its control socket; where none runs, with the config that serving
+would take. Starts nothing, so the tools of a server that does not run yet are not known (INTERFACE, Commands).
+"""
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.cli.endpoint import Endpoint, UnansweredError
+from app.cli.environment import environment, settings
+from app.cli.show import fail, printable
+from app.config.identity import fingerprint, identity
+from app.config.plan import Plan, make_plan, refusals
+from app.relay.names import listed_name
+from app.relay.policy import Grant, name_filter
+
+if TYPE_CHECKING:
+    from app.config.settings import Settings
+    from app.config.snapshot import ServerSpec, Snapshot
+
+SUMMARY = "what a changed config would start, stop and keep, and which tools each client gains or loses"
+WORDS = {
+    "keep": "untouched",
+    "retune": "tuned while it runs",
+    "start": "started",
+    "change": "started anew, and swapped once it is ready",
+    "stop": "stopped, once its calls are over",
+}
+
+
+class Live(NamedTuple):
+    """A server of the running gateway, as health tells it."""
+
+    identity: str
+    entry: str
+    prefix: str
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the config; without it, the one that serve would take")
+
+
+def run(args: Namespace) -> int:
+    """0, or 1 where the file would be rejected."""
+    from app.gateway.sources import SourceError, read_config, to_line
+
+    env = environment()
+    chosen = settings(env)
+    try:
+        wanted = read_config(replace(chosen, config_path=args.file or chosen.config_path), env)
+    except SourceError as error:
+        return fail(f"it would be rejected, and nothing changes:\n{error}")
+    if refused := refusals(wanted):
+        return fail("it would be rejected, and nothing changes:\n" + "\n".join(map(to_line, refused)))
+    # What runs here is asked, whatever gateway `tools` and `call` are pointed at.
+    here = {name: value for name, value in env.items() if name != "MCP_ENDPOINT"}
+    try:
+        running = _running(here)
+    except UnansweredError:
+        _write(wanted, _offline(chosen, args.file, env, wanted))
+        return 0
+    plan = _against(running, wanted)
+    _write(wanted, plan)
+    try:
+        for line in _clients(here, chosen, plan, running, wanted):
+            print(printable(line))
+    except UnansweredError as error:
+        return fail(str(error))
+    return 0
+
+
+def _running(env: Mapping[str, str]) -> dict[str, Live]:
+    with Endpoint(env, None) as endpoint:
+        found = endpoint.get("/health").get("running")
+    if not isinstance(found, dict):
+        raise UnansweredError("The gateway does not say what it runs: is it of another version?")
+    return {str(name): Live(*map(str, parts)) for name, parts in found.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON of our own
+
+
+def _offline(chosen: "Settings", file: str | None, env: Mapping[str, str], wanted: "Snapshot") -> Plan:
+    from app.gateway.sources import SourceError, find_config, read_config
+
+    try:
+        known = find_config(chosen.config_path)
+        before = read_config(chosen, env).servers if file and not _same(str(known), file) else ()
+    except SourceError:
+        before = ()
+    print("No gateway runs here: " + ("compared with the config it would take." if before else "all would be started."))
+    return make_plan(before, wanted.servers)
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _against(running: Mapping[str, Live], wanted: "Snapshot") -> Plan:
+    found: dict[str, list[str]] = {verb: [] for verb in WORDS}
+    for spec in wanted.servers:
+        found[_verb(running.get(spec.name), spec)].append(spec.name)
+    names = {spec.name for spec in wanted.servers}
+    found["stop"] = [name for name in running if name not in names]
+    return Plan(**{verb: tuple(names) for verb, names in found.items()})
+
+
+def _verb(live: Live | None, spec: "ServerSpec") -> str:
+    if live is None:
+        return "start"
+    if live.entry == fingerprint(spec):
+        return "keep"
+    return "retune" if identity(spec).startswith(live.identity) else "change"
+
+
+def _write(wanted: "Snapshot", plan: Plan) -> None:
+    for verb, meaning in WORDS.items():
+        for name in getattr(plan, verb):
+            print(printable(f"{verb:<8} {name}: {meaning}"))
+    for server in wanted.disabled:
+        print(printable(f"{'off':<8} {server.name}: {server.reason}"))
+
+
+def _clients(
+    env: Mapping[str, str], chosen: "Settings", plan: Plan, running: Mapping[str, Live], wanted: "Snapshot"
+) -> Iterator[str]:
+    from app.gateway.sources import read_keys
+
+    keyring, _ = read_keys(chosen)
+    grants = {key.principal.client_id: key.principal.grant for key in reversed(keyring.keys)}
+    everybody: dict[str | None, Grant] = {None: Grant(["*"])} if not grants else {**grants}
+    specs = {spec.name: spec for spec in wanted.servers}
+    for client, grant in everybody.items():
+        gains: list[str] = []
+        loses: list[str] = []
+        later: list[str] = []
+        for name in (*plan.retune, *plan.stop):
+            own = _tools(env, client, name) if grant.on(name).sees else []
+            before = {listed_name(running[name].prefix, tool) for tool in own}
+            after = _listed(specs[name], own) if name in specs else set[str]()
+            gains += sorted(after - before)
+            loses += sorted(before - after)
+        later = [name for name in (*plan.start, *plan.change) if grant.on(name).sees]
+        yield from _lines(client or "everybody", gains, loses, later)
+
+
+def _listed(spec: "ServerSpec", own: list[str]) -> set[str]:
+    rule = name_filter(spec.tools.allow, spec.tools.deny)
+    return {listed_name(spec.prefix, tool) for tool in own if rule is None or rule.passes(tool)}
+
+
+def _lines(client: str, gains: list[str], loses: list[str], later: list[str]) -> Iterator[str]:
+    if not (gains or loses or later):
+        yield f"{client}: no change"
+    for sign, names in (("gains", gains), ("loses", loses)):
+        if names:
+            yield f"{client}: {sign} {' '.join(names)}"
+    if later:
+        yield f"{client}: sees what {' '.join(later)} will list, which is known once it runs"
+
+
+def _tools(env: Mapping[str, str], client: str | None, server: str) -> list[str]:
+    """The names of a server's tools as it has them, as far as the client may use them now."""
+    with Endpoint(env, client) as endpoint:
+        endpoint.url = f"http://localhost/servers/{server}/mcp"
+        return [str(tool.get("name", "")) for tool in endpoint.listed("tools/list", "tools")]

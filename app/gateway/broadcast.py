@@ -1,0 +1,248 @@
+"""Who hears that a list has changed: subscriptions, and the one task that tells them.
+
+Holds no HTTP and no catalog: `view` gives a caller's present lists. Theory of operation: `changed` marks, `run` looks.
+A look renders the lists once per distinct (grant, path, era) that somebody listens with, compares their digests with
+those each subscription saw last, and tells the kinds that differ; the next look is `COALESCE` seconds away. So a storm
+is one notification per kind and look, and what brings the same list again is none.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from enum import Enum
+from hashlib import blake2b
+from typing import Self
+
+from app.config.keys import Principal
+from app.protocol.versions import Era
+from app.relay.directory import Listing
+from app.relay.policy import Grant
+from app.relay.view import View
+from app.upstream.upstream import Upstream
+
+COALESCE = 0.25
+# How often it is looked whether the keys that streams were opened with still count: within 2 s, and closed within 5.
+REVIEW = 1.0
+# While somebody listens, a remote server is listed anew so often: it may have no feed of changes.
+STALE = 60.0
+LISTS: dict[str, tuple[Listing, ...]] = {
+    "tools": (Listing.TOOLS,),
+    "prompts": (Listing.PROMPTS,),
+    "resources": (Listing.RESOURCES, Listing.TEMPLATES),
+}
+KINDS = tuple(LISTS)
+
+Seen = dict[str, bytes]
+Audience = tuple[Grant, str, Era]
+
+
+class End(Enum):
+    """Why a subscription is over; values are the words of the log."""
+
+    DISCONNECTED = "disconnected"
+    REVOKED = "revoked"
+    SESSION = "session_ended"
+    DRAINED = "drained"
+
+
+class Subscription:
+    """The kinds that changed for one listener, as an async iterator that stops when it is `over`. One reader.
+
+    What is pending is a set of kinds: a reader that is slow is told once of many changes.
+    """
+
+    __slots__ = ("_over", "_pending", "_waiter", "era", "kinds", "on_end", "only", "principal", "renew", "seen")
+
+    def __init__(
+        self, principal: Principal, only: str, kinds: tuple[str, ...], era: Era, renew: Callable[[], Principal | None]
+    ) -> None:
+        self.principal = principal
+        self.only = only
+        self.kinds = kinds
+        self.era = era
+        self.renew = renew
+        self.seen: Seen = {}
+        self.on_end: Callable[[], None] | None = None
+        """Called once when it ends, whoever ends it."""
+        self._pending: set[str] = set()
+        self._waiter: asyncio.Future[None] | None = None
+        self._over: End | None = None
+
+    def __repr__(self) -> str:
+        state = self._over.value if self._over else f"{len(self._pending)} pending"
+        return f"<Subscription {self.principal.client_id} {'+'.join(self.kinds)} {state}>"
+
+    @property
+    def over(self) -> End | None:
+        """Why it has ended; None while it lasts."""
+        return self._over
+
+    @property
+    def audience(self) -> Audience:
+        return self.principal.grant, self.only, self.era
+
+    def tell(self, kind: str) -> None:
+        """`kind` has changed for this listener."""
+        self._pending.add(kind)
+        self._wake()
+
+    def end(self, why: End) -> None:
+        """No more is told. Idempotent: the first reason counts."""
+        if self._over is None:
+            self._over = why
+            self._wake()
+            if self.on_end is not None:
+                self.on_end()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while self._over is None:
+            for kind in self.kinds:
+                if kind in self._pending:
+                    self._pending.discard(kind)
+                    return kind
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        raise StopAsyncIteration
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Broadcast:
+    """All subscriptions. `view` is the present generation's; `run` must be running for anybody to be told."""
+
+    def __init__(self, view: Callable[[Grant, str], View]) -> None:
+        self._view = view
+        self._subscriptions: set[Subscription] = set()
+        self._dirty = asyncio.Event()
+        self._digests: dict[tuple[Audience, str], bytes] = {}
+        self._watched: dict[int, tuple[Upstream, Callable[[], None]]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Broadcast {len(self)} subscriptions>"
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    def subscribe(
+        self,
+        principal: Principal,
+        only: str = "",
+        kinds: Iterable[str] = KINDS,
+        *,
+        era: Era = Era.LEGACY,
+        renew: Callable[[], Principal | None] | None = None,
+    ) -> Subscription:
+        """From here on `principal` is told of `kinds` of its own lists, on the path of `only`, in its era's rendering.
+
+        `renew` says who the listener is by now, None once its key counts no more. `leave` must follow.
+        """
+        wanted = tuple(kind for kind in KINDS if kind in set(kinds))
+        subscription = Subscription(principal, only, wanted, era, renew or (lambda: principal))
+        subscription.seen = {kind: self._digest(subscription.audience, kind) for kind in wanted}
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """The listener is gone."""
+        self._subscriptions.discard(subscription)
+
+    def watch(self, upstreams: Iterable[Upstream]) -> None:
+        """These are the servers of the present generation: a change of one's catalog is a change, and so is this."""
+        wanted = {id(upstream): upstream for upstream in upstreams}
+        for ident in self._watched.keys() - wanted.keys():
+            _, remove = self._watched.pop(ident)
+            remove()
+        for ident in wanted.keys() - self._watched.keys():
+            upstream = wanted[ident]
+            self._watched[ident] = upstream, upstream.add_listener(self._hearing(upstream))
+        self.changed()
+
+    def changed(self) -> None:
+        """Some list may be another one than it was. Cheap, and never blocks."""
+        self._digests.clear()
+        self._dirty.set()
+
+    def revoke(self, still_valid: Callable[[Principal], bool]) -> None:
+        """End the streams of whoever may call no more. Scopes that were edited are followed first."""
+        self._review()
+        for subscription in list(self._subscriptions):
+            if not still_valid(subscription.principal):
+                subscription.end(End.REVOKED)
+
+    def end(self, why: End) -> None:
+        """End every stream."""
+        for subscription in list(self._subscriptions):
+            subscription.end(why)
+
+    async def run(self) -> None:
+        """Tells; until cancelled."""
+        clock = asyncio.get_running_loop().time
+        review_at = clock() + REVIEW
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(review_at):
+                    await self._dirty.wait()
+            if clock() >= review_at:
+                review_at = clock() + REVIEW
+                self._review()
+                self._refresh()
+            if self._dirty.is_set():
+                self._dirty.clear()
+                await self._look()
+                await asyncio.sleep(COALESCE)
+
+    async def _look(self) -> None:
+        for subscription in list(self._subscriptions):
+            for kind in subscription.kinds:
+                if (subscription.audience, kind) not in self._digests:
+                    await asyncio.sleep(0)  # a long list takes a moment to render: calls go first
+                digest = self._digest(subscription.audience, kind)
+                if digest != subscription.seen[kind]:
+                    subscription.seen[kind] = digest
+                    subscription.tell(kind)
+
+    def _review(self) -> None:
+        """Keys expire and are revoked, and their scopes are edited."""
+        for subscription in list(self._subscriptions):
+            principal = subscription.renew()
+            if principal is None or principal.client_id != subscription.principal.client_id:
+                subscription.end(End.REVOKED)
+            elif principal.grant != subscription.principal.grant:
+                subscription.principal = principal
+                self._dirty.set()
+
+    def _refresh(self) -> None:
+        if self._subscriptions:
+            for upstream, _ in self._watched.values():
+                upstream.refresh_if_older_than(STALE)
+
+    def _digest(self, audience: Audience, kind: str) -> bytes:
+        found = self._digests.get((audience, kind))
+        if found is None:
+            grant, only, era = audience
+            view = self._view(grant, only)
+            rendered = blake2b(digest_size=16)
+            for listing in LISTS[kind]:
+                rendered.update(view.list_result(listing, era))
+            found = self._digests[audience, kind] = rendered.digest()
+        return found
+
+    def _hearing(self, upstream: Upstream) -> Callable[[Upstream], None]:
+        """A listener that passes over what changes no catalog: a server's state alone is in no list."""
+        version = upstream.version
+
+        def heard(upstream: Upstream) -> None:
+            nonlocal version
+            if upstream.version != version:
+                version = upstream.version
+                self.changed()
+
+        return heard

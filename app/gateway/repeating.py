@@ -1,0 +1,55 @@
+"""What becomes of a call whose server was lost: sent once more, or answered that its outcome is unknown.
+
+Pure decisions; the driver acts on them. A call is repeated only where that cannot do a thing twice: it provably never
+left, or it reads, or its tool says by `readOnlyHint` or `idempotentHint` that calling it again changes nothing more.
+"""
+
+import msgspec
+
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import text_of
+from app.relay.catalog import ServerCatalog
+from app.relay.events import Request
+from app.upstream.errors import HttpRefusal
+
+# How long a call that is sent again waits for its server to come back.
+PATIENCE = 10.0
+# Statuses of servers that are overloaded or behind a proxy that lost them (RELIABILITY.md F43).
+_TRANSIENT = frozenset({429, 502, 503, 504})
+UNKNOWN = "Whether the call was carried out is unknown: check before repeating it."
+
+
+class _Annotations(msgspec.Struct):
+    read_only: bool = msgspec.field(name="readOnlyHint", default=False)
+    idempotent: bool = msgspec.field(name="idempotentHint", default=False)
+
+
+def harmless(request: Request, catalog: ServerCatalog | None) -> bool:
+    """Whether sending the request twice does no more than sending it once, by what the server says of itself."""
+    if request.method != "tools/call":
+        return True
+    name = text_of(request.params.get("name"))
+    item = next((tool for tool in catalog.tools if tool.key == name), None) if catalog else None
+    raw = item.members.get("annotations") if item else None
+    if raw is None:
+        return False
+    try:
+        found = msgspec.json.decode(raw, type=_Annotations)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return found.read_only or found.idempotent
+
+
+def may_repeat(fault: Fault, *, is_harmless: bool) -> bool:
+    """Whether a call that met `fault` once may be sent again."""
+    if isinstance(fault, HttpRefusal):
+        return is_harmless and fault.status in _TRANSIENT and (fault.retry_after or 0.0) <= PATIENCE
+    return fault.unsent or (is_harmless and fault.kind is Kind.CLOSED)
+
+
+def explained(fault: Fault, *, is_harmless: bool) -> Fault:
+    """The fault as its client is told of it: with a word on the outcome where a call may have been carried out."""
+    lost = fault.kind is Kind.CLOSED or (isinstance(fault, HttpRefusal) and fault.status in {502, 504})
+    if fault.unsent or is_harmless or not lost:
+        return fault
+    return msgspec.structs.replace(fault, message=f"{fault.message} {UNKNOWN}")
