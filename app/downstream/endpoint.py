@@ -209,6 +209,7 @@ class Endpoint:
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
+            headers=_headers(visit.scope),
         )
         return await relay(self._gateway(), call, visit.response)
 
