@@ -132,6 +132,7 @@ class Endpoint:
             if visit.session is None:
                 await visit.response.reply(UNKNOWN_SESSION)
                 return ""
+            visit.response.version = visit.session.version if visit.session.id else inbound.version
         if not inbound.message.is_request:
             await self._notified(visit)
             return ""

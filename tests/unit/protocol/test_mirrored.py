@@ -11,7 +11,7 @@ from mcp.shared.inbound import (
     x_mcp_header_map,
 )
 
-from app.protocol.mirrored import Misplaced, Mirrored, check_params, param_headers, read_annotations
+from app.protocol.mirrored import Mirrored, Misplaced, check_params, param_headers, read_annotations
 from tests.support.upstreams import raw
 
 REGION = {"type": "string", "x-mcp-header": "Region"}
