@@ -169,6 +169,8 @@ class Endpoint:
                 return ""
             if visit.session.journals is not None:
                 visit.response.record = partial(_recorder, visit.session.journals)
+        if visit.session is not None:
+            visit.response.version = visit.session.version if visit.session.id else inbound.version
         if not inbound.message.is_request:
             await self._notified(visit)
             return ""
@@ -250,6 +252,7 @@ class Endpoint:
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
+            headers=_headers(visit.scope),
         )
         return await relay(self._gateway(), call, visit.response)
 

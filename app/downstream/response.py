@@ -18,7 +18,7 @@ from app.protocol import jsonrpc
 from app.protocol.classify import Accept
 from app.protocol.faults import Fault
 from app.protocol.sse import KEEP_ALIVE, encode_event
-from app.protocol.versions import Era
+from app.protocol.versions import LATEST_LEGACY, Era
 from app.relay import downstream_legacy, downstream_modern
 from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
 from app.relay.notices import to_notice
@@ -69,13 +69,13 @@ class Recorder(Protocol):
 class RelayResponse:
     """Implements `gateway.driver.ClientResponse`. `outcome` is for the log, "" until there is one.
 
-    `headers` go with a JSON answer; set them before `reply`. `record` makes of the connection what keeps a stream on
-    it: called once one begins, so that an answer in JSON costs nothing.
+    `headers` go with a JSON answer, `version` is a legacy client's revision; set them before `reply`. `record` makes of
+    the connection what keeps a stream on it: called once one begins, so that an answer in JSON costs nothing.
     """
 
     __slots__ = (
         "_accept", "_era", "_ident", "_method", "_receive", "_recorder", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "outcome", "record", "request_id",
+        "gone", "headers", "hung_up", "outcome", "record", "request_id", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -84,6 +84,7 @@ class RelayResponse:
         self.headers: Headers = [(b"x-request-id", request_id.encode())]
         self.hung_up = _HUNG_UP[era]
         self.outcome = ""
+        self.version = LATEST_LEGACY
         self._receive = receive
         self._send = send
         self._era = era
@@ -147,9 +148,9 @@ class RelayResponse:
             return to_answer(outcome, self._ident, self._era, self.request_id)
         if isinstance(outcome, PeerError):
             self.outcome = "error"
-            return to_peer_answer(outcome, self._ident, self._era, self.request_id)
+            return to_peer_answer(outcome, self._ident, self._era, self.request_id, self._method)
         if self._era is Era.LEGACY:
-            raw = downstream_legacy.to_result(outcome)
+            raw = downstream_legacy.to_result(self._method, outcome, self.version)
         else:
             raw = downstream_modern.to_result(self._method, outcome)
         self.outcome = "tool_error" if any(mark in raw for mark in _IS_ERROR) else "ok"

@@ -10,7 +10,16 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol, assert_never
 
 from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
-from app.gateway.repeating import PATIENCE, explained, harmless, may_repeat
+from app.gateway.repeating import (
+    HEADER_MISMATCH,
+    OUR_OWN_MATTER,
+    PATIENCE,
+    UNSUPPORTED_VERSION,
+    error_code,
+    explained,
+    harmless,
+    may_repeat,
+)
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.effects import Acquire, CancelUpstream, Effect, Release, Reply, SendUpstream, SetTimer, Stream
@@ -21,6 +30,7 @@ from app.relay.events import (
     Event,
     Expired,
     Failed,
+    Finished,
     Lost,
     Noticed,
     PeerError,
@@ -28,7 +38,7 @@ from app.relay.events import (
     Result,
 )
 from app.relay.exchange import Exchange
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import SessionLost, UpstreamError
 from app.upstream.pool import Lease
 from app.upstream.upstream import Upstream
 
@@ -40,6 +50,8 @@ SETTLE = 0.02
 # limits of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
 COMMIT_AFTER = 5.0
 HEARTBEAT = 15.0
+# What a listing may take that a refused call waits for.
+RELIST_LIMIT = 5.0
 
 
 class ClientResponse(Protocol):
@@ -82,6 +94,8 @@ class Driver:
         self._quiet_at = now + COMMIT_AFTER
         # Set where the server had not been listed when the call came: its names are looked up again once it is.
         self.addressed: Callable[[], Request | Fault] | None = None
+        # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
+        self.renewed: Callable[[], Request | Fault] | None = None
         # Set where the client can answer a server's question: makes of it the one that the client gets.
         self.ask: Callable[[Result], Result | Fault] = self._unaskable
         self._lease: Lease | None = None
@@ -90,6 +104,9 @@ class Driver:
         # A lost call is sent once more, at most; until then nobody waits for a server that is down.
         self._patience = 0.0
         self._streamed = False
+        # Asked once: what the server refused of the form of the request, until that is mended.
+        self._refused = 0
+        self._mended = False
         self._helpers: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._gone = False
@@ -130,7 +147,7 @@ class Driver:
                 case SetTimer():
                     self._silent_at = self._loop.time() + self._silence
                 case Acquire():
-                    self._lease = self.upstream.acquire_nowait(self._era, self._key)
+                    self._lease = None if self._refused else self.upstream.acquire_nowait(self._era, self._key)
                     if self._lease is None:
                         self._start(self._acquire())
                     else:
@@ -163,7 +180,11 @@ class Driver:
 
     def _judged(self, event: Event) -> Event:
         """A failure of a call under way, as what follows from it: another try, or the truth about its outcome."""
-        if not isinstance(event, Failed) or self._request is None or self._lease is None:
+        if self._request is None or self._lease is None:
+            return event
+        if isinstance(event, Finished) and isinstance(event.outcome, PeerError):
+            return self._mending(event, event.outcome, self._lease)
+        if not isinstance(event, Failed):
             return event
         fault, is_harmless = event.fault, harmless(self._request, self.upstream.catalog)
         if not self._patience and not self._streamed and may_repeat(fault, is_harmless=is_harmless):
@@ -172,6 +193,17 @@ class Driver:
             return Lost()
         return Failed(explained(fault, is_harmless=is_harmless))
 
+    def _mending(self, event: Finished, error: PeerError, lease: Lease) -> Event:
+        """Where a modern server refuses the form of our request, which is our matter: one more try in another form."""
+        code = error_code(error) if lease.era is Era.MODERN and not self._mended else 0
+        if code not in OUR_OWN_MATTER:
+            return event
+        log.info("server=%s refused the form of a request (%d): it is sent again", self.server, code)
+        self._refused, self._mended, self._patience = code, True, PATIENCE
+        if code == UNSUPPORTED_VERSION:
+            lease.connection.ending(SessionLost(Kind.CLOSED, f"Server {self.server} speaks another revision now."))
+        return Lost()
+
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
         if lease is not None:
@@ -179,6 +211,10 @@ class Driver:
 
     async def _acquire(self) -> None:
         try:
+            if self._refused:
+                if self._refused == HEADER_MISMATCH:
+                    await self.upstream.relisted(RELIST_LIMIT)
+                self._refused, self.addressed = 0, self.renewed or self.addressed
             self._lease = await self.upstream.acquire(self._era, self._key, self._patience)
         except UpstreamError as error:
             self.inbox.put(Failed(error.fault))

@@ -14,9 +14,11 @@ from app.gateway.addressing import Address, addresses
 from app.gateway.driver import ClientResponse, Driver
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import Session
+from app.protocol.classify import Headers
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import Message
 from app.protocol.meta import CLIENT_CAPABILITIES
+from app.protocol.mirrored import check_params
 from app.protocol.versions import Era
 from app.relay.answerable import NONE, answerable
 from app.relay.catalog import Members
@@ -33,7 +35,7 @@ class Relayed(msgspec.Struct, frozen=True):
     """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
 
     `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view; `turn` is what it
-    continues, where it answers a server's question.
+    continues, where it answers a server's question; `headers` are those it came with, as received.
     """
 
     client_id: str
@@ -44,6 +46,7 @@ class Relayed(msgspec.Struct, frozen=True):
     token: bytes
     view: Callable[[], View]
     turn: Turn | None = None
+    headers: Headers = []
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
@@ -94,6 +97,10 @@ def _binding(call: Relayed) -> bytes:
 
 def _addresses(call: Relayed) -> list[Address] | Fault:
     found = addresses(call.view(), call.message.method, call.message.params)
+    if not isinstance(found, Fault) and found[0].mirrored and call.era is Era.MODERN:
+        mismatch = check_params(found[0].mirrored, found[0].params.get("arguments"), call.headers)
+        if mismatch:
+            return Fault(Kind.HEADER_MISMATCH, mismatch)
     if call.turn is None or isinstance(found, Fault):
         return found
     asked = call.turn.server
@@ -117,6 +124,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     driver.client = call.client_id
     if call.era is Era.MODERN and call.message.method in ASKABLE:
         driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
+    if upstream.spec.remote:
+        driver.renewed = lambda: _renewed(call, upstream)
     if isinstance(response, Guess):
         driver.addressed = lambda: _addressed_again(call, upstream, response)
     ident = bytes(call.message.id)
@@ -144,11 +153,20 @@ def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Reque
     return _request(call, upstream, here)
 
 
+def _renewed(call: Relayed, upstream: Upstream) -> Request | Fault:
+    """The request by what the server lists now. What its client mirrored was right by what it had been shown."""
+    found = addresses(call.view(), call.message.method, call.message.params)
+    if isinstance(found, Fault):
+        return found
+    here = next((address for address in found if address.server == upstream.spec.name), None)
+    return ELSEWHERE if here is None else _request(call, upstream, here)
+
+
 def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
     # A legacy client's session is none that a modern server could ask through.
     declared = call.meta.get(CLIENT_CAPABILITIES) if call.era is Era.MODERN else None
     capabilities = answerable(declared, remote=upstream.spec.remote) if declared else NONE
-    return Request(call.message.method, address.params, call.meta, call.token, capabilities)
+    return Request(call.message.method, address.params, call.meta, call.token, capabilities, address.mirrored)
 
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:

@@ -5,14 +5,20 @@ Pure. Items stay undecoded below their own members, so that unknown fields reach
 
 import msgspec
 
+from app.protocol.mirrored import Mirrored
+
 Members = dict[str, msgspec.Raw]
 
 
-class Item(msgspec.Struct, frozen=True):
-    """One listed thing: `key` is its `name` (tools, prompts), `uri` (resources) or `uriTemplate` (templates)."""
+class Item(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One listed thing: `key` is its `name` (tools, prompts), `uri` (resources) or `uriTemplate` (templates).
+
+    `mirrored`: which of a tool's arguments travel in headers as well.
+    """
 
     key: str
     members: Members
+    mirrored: tuple[Mirrored, ...] = ()
 
 
 class ServerCatalog(msgspec.Struct, frozen=True):

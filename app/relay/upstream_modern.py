@@ -9,6 +9,7 @@ import msgspec
 from app.protocol.headers import routing_headers
 from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROGRESS_TOKEN, PROTOCOL_VERSION
+from app.protocol.mirrored import param_headers
 from app.protocol.versions import Era
 from app.relay.events import Finished, NeedsInput, Request, Result
 
@@ -31,9 +32,12 @@ def to_params(request: Request, token: int, version: str) -> bytes:
     return msgspec.json.encode({**request.params, "_meta": meta})
 
 
-def to_headers(method: str, params: dict[str, msgspec.Raw], version: str) -> dict[str, str]:
+def to_headers(request: Request, version: str) -> dict[str, str]:
     """The headers an HTTP wire carries for this message, made from the params that are sent."""
-    return routing_headers(method, params, version)
+    headers = routing_headers(request.method, request.params, version)
+    if request.mirrored:
+        headers |= param_headers(request.mirrored, request.params.get("arguments"))
+    return headers
 
 
 def to_outcome(raw: msgspec.Raw) -> Finished | NeedsInput:

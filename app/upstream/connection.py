@@ -69,7 +69,7 @@ class Connection:
         self.fault: Fault | None = None
         """Why the session is over; None while it lives."""
         self.transport = transport
-        self._remote = remote
+        self.remote = remote
         self._on_changed = on_changed
         self._on_closed = on_closed
         self._pending: dict[int, Sink] = {}
@@ -95,7 +95,7 @@ class Connection:
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
         self.era, self.version = era, version
-        self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self._remote else _NO_HEADERS
+        self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self.remote else _NO_HEADERS
 
     def listen(
         self,
@@ -119,8 +119,8 @@ class Connection:
         else:
             params = upstream_modern.to_params(request, request_id, self.version)
             headers = _NO_HEADERS
-            if self._remote:
-                headers = upstream_modern.to_headers(request.method, request.params, self.version)
+            if self.remote:
+                headers = upstream_modern.to_headers(request, self.version)
         return self._write(request.method, params, headers, sink)
 
     def cancel(self, request_id: int, reason: str) -> None:

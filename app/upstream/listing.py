@@ -4,15 +4,21 @@ Asks only for what the server advertised. Theory of operation: a listing is whol
 it all, because half a list looks like a server that lost its tools (DESIGN.md rule 8).
 """
 
+import logging
+
 import msgspec
 
 from app.config.snapshot import METHOD_TIMEOUT
 from app.protocol.faults import Fault, Kind
+from app.protocol.mirrored import Misplaced, read_annotations
+from app.protocol.versions import Era
 from app.relay.catalog import Item, Members, ServerCatalog
 from app.relay.events import PeerError, Request
 from app.upstream.connection import Connection
 from app.upstream.errors import UpstreamError
 from app.upstream.negotiated import Negotiated
+
+log = logging.getLogger("app.upstream")
 
 MAX_PAGES = 1000
 MAX_ITEMS = 100_000
@@ -63,7 +69,7 @@ async def _list(connection: Connection, kind: Kinds, timeout: float) -> tuple[It
             # An item without a name cannot be called, and of two equal ones only the first could.
             if key is not None and key not in keys:
                 keys.add(key)
-                items.append(Item(key, members))
+                items += _item(connection, kind, key, members)
         if len(items) > MAX_ITEMS:
             raise _fault(connection, kind, f"has more than {MAX_ITEMS} items")
         cursor = page.get("nextCursor")
@@ -75,6 +81,19 @@ async def _list(connection: Connection, kind: Kinds, timeout: float) -> tuple[It
         cursors.add(bytes(cursor))
         params = {"cursor": cursor}
     raise _fault(connection, kind, f"has more than {MAX_PAGES} pages")
+
+
+def _item(connection: Connection, kind: Kinds, key: str, members: Members) -> list[Item]:
+    """The item; none for a tool that no HTTP client may be shown (2026-07-28, "x-mcp-header")."""
+    if kind is not TOOLS or "inputSchema" not in members:
+        return [Item(key, members)]
+    found = read_annotations(members["inputSchema"])
+    if not isinstance(found, Misplaced):
+        return [Item(key, members, found)]
+    if connection.era is Era.LEGACY or not connection.remote:
+        return [Item(key, members)]
+    log.warning("server=%s tool=%.100s is not listed: %.200s", connection.server, key, found.why)
+    return []
 
 
 def _decoded(connection: Connection, kind: Kinds, raw: msgspec.Raw) -> Members:

@@ -88,6 +88,7 @@ class Upstream:
         self._retry_at = 0.0
         self._patience: float | None = None
         self._changed = anyio.Event()
+        self._listed = anyio.Event()
         self._listeners: list[Callable[[Upstream], None]] = []
 
     def __repr__(self) -> str:
@@ -179,6 +180,12 @@ class Upstream:
                 await self._changed.wait()
         return self.catalog is not None
 
+    async def relisted(self, timeout: float) -> None:
+        """List the server again now and wait until that is done, at most `timeout` seconds."""
+        self.relist_wanted.set()
+        with anyio.move_on_after(timeout):
+            await self._listed.wait()
+
     def refresh_if_older_than(self, seconds: float) -> None:
         """For remote servers, which may have no change feed: list again in the background what was listed long ago."""
         if self.spec.remote and self._pool and time.monotonic() - self.listed_at > seconds:
@@ -253,6 +260,8 @@ class Upstream:
     def publish(self, catalog: ServerCatalog) -> bool:
         """A whole listing came in: it replaces the catalog, and the version rises. False if nothing differs."""
         self.listed_at = time.monotonic()
+        listed, self._listed = self._listed, anyio.Event()
+        listed.set()
         if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
             return False
         self.catalog = catalog
