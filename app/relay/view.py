@@ -10,7 +10,7 @@ import msgspec
 
 from app.protocol.versions import Era
 from app.relay import downstream_legacy, downstream_modern
-from app.relay.catalog import Members
+from app.relay.catalog import Members, tells_updates
 from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matches_template
 from app.relay.names import own_names
 from app.relay.policy import Grant, decide
@@ -19,7 +19,7 @@ from app.relay.policy import Grant, decide
 CAPABILITIES: dict[str, dict[str, object]] = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
-    "resources": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
 }
 LISTED = {
@@ -104,8 +104,12 @@ class View:
         """What the visible servers offer together, without what is not relayed; all, while one has yet to say."""
         if any(source.catalog is None for source in self.sources):
             return dict(CAPABILITIES)
-        offered = {name for source in self.sources if source.catalog for name in source.catalog.capabilities}
-        return {name: details for name, details in CAPABILITIES.items() if name in offered}
+        told = [source.catalog.capabilities for source in self.sources if source.catalog]
+        offered = {name for capabilities in told for name in capabilities}
+        found = {name: details for name, details in CAPABILITIES.items() if name in offered}
+        if "resources" in found and not any(map(tells_updates, told)):
+            found["resources"] = {"listChanged": True}
+        return found
 
     def instructions(self) -> str:
         """The servers' own instructions, each under the prefix its tools have."""
