@@ -5,8 +5,8 @@ session and its place, and lets `answers` or `gateway.relaying` do the rest (INT
 """
 
 import logging
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -14,22 +14,26 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from app.config.keys import Principal
 from app.downstream import answers
+from app.downstream.batches import Batch
 from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
 from app.downstream.faults import NOT_FOUND, plain, to_answer
 from app.downstream.guards import principal_of
+from app.downstream.origin import Origin
+from app.downstream.recording import Recorder
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import UNKNOWN_SESSION, Streams
 from app.gateway.driver import INTERNAL
 from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
+from app.gateway.journal import Journals
 from app.gateway.relaying import Relayed, relay
-from app.gateway.sessions import Session
-from app.protocol.classify import Head, Headers, Inbound, classify, read_head
+from app.gateway.sessions import BATCHING, Session
+from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import NO_RAW, Rejection, text_of
+from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
 from app.protocol.methods import Answer
-from app.protocol.versions import LEGACY_VERSIONS, Era
+from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, Era
 from app.relay.events import Result
 from app.relay.view import View
 
@@ -83,7 +87,7 @@ class Endpoint:
         elif method == "DELETE":
             await self._delete(scope, send, principal)
         elif method == "GET" and _has_session(read_head(_headers(scope))):
-            await self._streams.open(scope, receive, send, principal, only)
+            await self._streams.open(Origin(scope, principal, only), receive, send)
         else:
             await _not_allowed(scope, send)
 
@@ -91,12 +95,39 @@ class Endpoint:
         return only in self._gateway().current.upstreams and principal.grant.on(only).sees
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str) -> None:
-        began = time.perf_counter()
+        origin = Origin(scope, principal, only)
         body = await read_body(scope, receive, self._max_body)
         if body is None:
-            found: Inbound | Rejection = Rejection(_too_large(self._max_body))
+            await self.one(origin, Rejection(too_large(self._max_body)), receive, send)
+        elif is_array(body) and self._takes_batches(_headers(scope), principal):
+            await self._batch(origin, body, receive, send)
         else:
-            found = classify(_headers(scope), body)
+            await self.one(origin, classify(_headers(scope), body), receive, send)
+
+    async def _batch(self, origin: Origin, body: bytes, receive: Receive, send: Send) -> None:
+        members = classify_batch(_headers(origin.scope), body)
+        if isinstance(members, Rejection):
+            await self.one(origin, members, receive, send)
+            return
+
+        async def serve(member: Inbound | Rejection, receive: Receive, send: Send) -> None:
+            await self.one(origin, member, receive, send)
+
+        await Batch(receive, send).serve(members, serve)
+
+    def _takes_batches(self, headers: Headers, principal: Principal) -> bool:
+        """One revision has them; which one binds a request is for its session to say, else for its header."""
+        head = read_head(headers)
+        if _is_modern(head):
+            return False
+        session = self._gateway().sessions.find(principal.client_id, head.session.decode("latin-1"))
+        version = session.version if session else head.version.decode() or ASSUMED_LEGACY
+        return version == BATCHING
+
+    async def one(
+        self, origin: Origin, found: Inbound | Rejection, receive: Receive, send: Send, session: Session | None = None
+    ) -> None:
+        """Serve one message to its line in the log; `session`: of the stream (HTTP+SSE) that takes its answer."""
         method = name = server = ""
         if isinstance(found, Rejection):
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(found.id))
@@ -105,19 +136,23 @@ class Endpoint:
             method, name = message.method, text_of(message.params.get("name") or message.params.get("uri")) or ""
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(message.id))
             response.expects(method, found.meta.token, found.accept)
+            if session is not None and message.is_request:
+                response.continues()
         try:
             if isinstance(found, Rejection):
                 await response.reply(found.fault)
             else:
-                server = await self._serve(Visit(scope, principal, only, found, None, response, send))
+                server = await self._serve(
+                    Visit(origin.scope, origin.principal, origin.only, found, session, response, send)
+                )
         except Exception:
             log.exception("request %s failed", response.request_id)
             await response.reply(INTERNAL)
         finally:
             self._log.write(
                 response.request_id,
-                began,
-                client=principal.client_id,
+                origin.began,
+                client=origin.principal.client_id,
                 method=method,
                 name=name,
                 server=server,
@@ -128,11 +163,14 @@ class Endpoint:
     async def _serve(self, visit: Visit) -> str:
         """Answer one message. Returns the server it went to, if any."""
         inbound = visit.inbound
-        if inbound.era is Era.LEGACY and inbound.message.method != "initialize":
+        if inbound.era is Era.LEGACY and inbound.message.method != "initialize" and visit.session is None:
             visit.session = self._session(visit.principal, inbound)
             if visit.session is None:
                 await visit.response.reply(UNKNOWN_SESSION)
                 return ""
+            if visit.session.journals is not None:
+                visit.response.record = partial(_recorder, visit.session.journals)
+        if visit.session is not None:
             visit.response.version = visit.session.version if visit.session.id else inbound.version
         if not inbound.message.is_request:
             await self._notified(visit)
@@ -199,6 +237,10 @@ class Endpoint:
         if isinstance(version, Fault):
             await visit.response.reply(version)
             return
+        if visit.session is not None:  # HTTP+SSE: it began with the stream
+            visit.session.version = version
+            await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
+            return
         session = self._gateway().sessions.open(visit.principal.client_id, version)
         visit.response.headers.append((SESSION, session.id.encode()))
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
@@ -235,8 +277,12 @@ class Endpoint:
             await send_json(send, status, body)
 
 
-def _too_large(limit: int) -> Fault:
+def too_large(limit: int) -> Fault:
     return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
+
+
+def _recorder(journals: Journals, send: Send) -> Recorder:
+    return Recorder(journals, journals.begin(), send)
 
 
 def _headers(scope: Scope) -> Headers:

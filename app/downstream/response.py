@@ -7,7 +7,9 @@ byte for `WRITE_TIMEOUT` seconds is gone.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Protocol
 
 from litestar.types import Message, Receive, Send
 
@@ -28,7 +30,7 @@ PLAIN = Accept(json=True, stream=False)
 SMALL = 64 * 1024
 _UNBOUNDED = nullcontext()
 JSON = (b"content-type", b"application/json")
-_STREAM_HEADERS = [
+STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
@@ -57,16 +59,24 @@ async def send_empty(send: Send, status: int, headers: Headers | None = None) ->
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+class Recorder(Protocol):
+    """Stands where `send` stands, and keeps what is written; `keep` is for a client that is gone."""
+
+    async def __call__(self, message: Message) -> None: ...
+    def keep(self, message: Message) -> Message: ...
+
+
 class RelayResponse:
     """Implements `gateway.driver.ClientResponse`. `outcome` is for the log, "" until there is one.
 
-    `headers` go with a JSON answer, `version` is a legacy client's revision, `shared` whether every client has
-    the same rights; set them before `reply`.
+    `headers` go with a JSON answer, `version` is a legacy client's revision, `shared` whether every client has the same
+    rights; set them before `reply`. `record` makes of the connection what keeps a stream on it: called once one begins,
+    so that an answer in JSON costs nothing.
     """
 
     __slots__ = (
-        "_accept", "_era", "_ident", "_method", "_receive", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "outcome", "request_id", "shared", "version",
+        "_accept", "_era", "_ident", "_method", "_receive", "_recorder", "_send", "_streaming", "_token",
+        "gone", "headers", "hung_up", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -85,6 +95,8 @@ class RelayResponse:
         self._token = b""
         self._accept = PLAIN
         self._streaming = False
+        self._recorder: Recorder | None = None
+        self.record: Callable[[Send], Recorder] | None = None
         self.gone = False
 
     def expects(self, method: str, token: bytes, accept: Accept) -> None:
@@ -114,6 +126,14 @@ class RelayResponse:
             head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
             await self._emit(_start(status, head), _body(body, more=False), bounded=len(body) > SMALL)
 
+    async def write(self, event: bytes) -> None:
+        """One event as it is, on a stream that has begun."""
+        await self._write(event, more=True)
+
+    def continues(self) -> None:
+        """What follows goes on a stream that has begun elsewhere."""
+        self._streaming = True
+
     async def finish(self) -> None:
         """End a stream that has no answer."""
         await self._write(b"", more=False)
@@ -142,8 +162,10 @@ class RelayResponse:
         """Commit to a stream, where the client takes one."""
         if not self._streaming and self._accept.stream:
             self._streaming = True
+            if self.record is not None and not self.gone:
+                self._send = self._recorder = self.record(self._send)
             await self._emit(
-                {"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS, *self.headers]}
+                {"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS, *self.headers]}
             )
         return self._streaming
 
@@ -152,6 +174,9 @@ class RelayResponse:
 
     async def _emit(self, *messages: Message, bounded: bool = True) -> None:
         if self.gone:
+            if self._recorder is not None:
+                for message in messages:
+                    self._recorder.keep(message)
             return
         try:
             async with asyncio.timeout(WRITE_TIMEOUT) if bounded else _UNBOUNDED:

@@ -51,7 +51,19 @@ class Subscription:
     What is pending is a set of kinds: a reader that is slow is told once of many changes.
     """
 
-    __slots__ = ("_over", "_pending", "_waiter", "era", "kinds", "on_end", "only", "principal", "renew", "seen")
+    __slots__ = (
+        "_ended",
+        "_over",
+        "_pending",
+        "_waiter",
+        "era",
+        "kinds",
+        "on_end",
+        "only",
+        "principal",
+        "renew",
+        "seen",
+    )
 
     def __init__(
         self, principal: Principal, only: str, kinds: tuple[str, ...], era: Era, renew: Callable[[], Principal | None]
@@ -66,6 +78,7 @@ class Subscription:
         """Called once when it ends, whoever ends it."""
         self._pending: set[str] = set()
         self._waiter: asyncio.Future[None] | None = None
+        self._ended: asyncio.Event | None = None
         self._over: End | None = None
 
     def __repr__(self) -> str:
@@ -91,8 +104,22 @@ class Subscription:
         if self._over is None:
             self._over = why
             self._wake()
+            if self._ended is not None:
+                self._ended.set()
             if self.on_end is not None:
                 self.on_end()
+
+    async def ended(self) -> None:
+        """Returns once it is over."""
+        if self._ended is None:
+            self._ended = asyncio.Event()
+            if self._over is not None:
+                self._ended.set()
+        await self._ended.wait()
+
+    def reopen(self) -> None:
+        """It goes on, with what is pending."""
+        self._over = self.on_end = None
 
     def __aiter__(self) -> Self:
         return self
@@ -149,6 +176,12 @@ class Broadcast:
         subscription.seen = {kind: self._digest(subscription.audience, kind) for kind in wanted}
         self._subscriptions.add(subscription)
         return subscription
+
+    def keep(self, subscription: Subscription) -> None:
+        """The listener is away and will be back: what changes meanwhile is told then; until `end`."""
+        subscription.reopen()
+        subscription.on_end = lambda: self.leave(subscription)
+        self._subscriptions.add(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """The listener is gone."""

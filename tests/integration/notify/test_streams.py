@@ -24,7 +24,7 @@ async def test_a_session_has_one_stream_which_shows_at_once_that_it_lives(gatewa
         answer = await wire.ask("GET", path, headers)
         assert (answer.status, answer.header("content-type")) == (200, "text/event-stream")
         assert answer.header("cache-control") == "no-store"
-        assert (await anext(aiter(wire.pieces()))).startswith(b":")
+        assert (await anext(aiter(wire.pieces()))).startswith(b"id: 0-0\nretry: ")
         second = await other.request("GET", path, headers)
         assert (second.status, second.json()["error"]) == (409, "conflict")
 
