@@ -11,6 +11,8 @@ from app.protocol.jsonrpc import text_of
 from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.methods import Answer, Method
 from app.protocol.versions import SUPPORTED_VERSIONS, Era, negotiate
+from app.relay.catalog import Hint
+from app.relay.hints import UNHINTED, scope_of
 from app.relay.view import LISTED, View
 
 _LISTING = {member: listing for listing, member in LISTED.items()}
@@ -27,14 +29,14 @@ def initialize(view: View, version: str) -> bytes:
     return msgspec.json.encode(result | {"instructions": instructions} if instructions else result)
 
 
-def discover(view: View) -> bytes:
-    """The result of `server/discover`."""
+def discover(view: View, hint: Hint = UNHINTED) -> bytes:
+    """The result of `server/discover`; `hint` says how long it stays good."""
     result: dict[str, object] = {
         "resultType": "complete",
         "supportedVersions": SUPPORTED_VERSIONS,
         "capabilities": view.capabilities,
-        "ttlMs": 0,
-        "cacheScope": "private",
+        "ttlMs": hint.ttl,
+        "cacheScope": scope_of(hint),
         "_meta": {SERVER_INFO: IDENTITY},
     }
     instructions = view.instructions()
@@ -62,8 +64,8 @@ def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
     return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
 
 
-def listing(view: View, inbound: Inbound, method: Method) -> bytes | Fault:
+def listing(view: View, inbound: Inbound, method: Method, hint: Hint = UNHINTED) -> bytes | Fault:
     """The result of a list method. Everything is on one page, so there is no cursor we could have given."""
     if "cursor" in inbound.message.params:
         return Fault(Kind.INVALID_PARAMS, "Unknown cursor: every list is one page.")
-    return view.list_result(_LISTING[method.listed], inbound.era)
+    return view.list_result(_LISTING[method.listed], inbound.era, hint)

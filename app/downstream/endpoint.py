@@ -24,6 +24,7 @@ from app.downstream.recording import Recorder
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import UNKNOWN_SESSION, Streams
 from app.gateway.driver import INTERNAL
+from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.journal import Journals
 from app.gateway.relaying import Relayed, relay
@@ -220,14 +221,16 @@ class Endpoint:
             case Answer.PING:
                 result: bytes | Fault = b"{}"
             case Answer.DISCOVER:
-                result = answers.discover(view)
+                result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
             case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
                 await self._subscribe(visit, view, answer)
                 return
             case _:
                 assert inbound.method is not None, "only known methods get here"
                 await gateway.listed(view)
-                result = answers.listing(self._view(visit), inbound, inbound.method)
+                view, asked = self._view(visit), inbound.message.method
+                hint = hint_for(gateway.current, view, asked, inbound.method.capability)
+                result = answers.listing(view, inbound, inbound.method, hint)
         if isinstance(result, Fault):
             await visit.response.reply(result)
         else:
@@ -256,6 +259,8 @@ class Endpoint:
 
     async def _relay(self, visit: Visit) -> str:
         inbound, session = visit.inbound, visit.session
+        if inbound.message.method == "resources/read":
+            visit.response.shared = self._gateway().current.unrestricted
         call = Relayed(
             visit.principal.client_id,
             session,

@@ -69,13 +69,14 @@ class Recorder(Protocol):
 class RelayResponse:
     """Implements `gateway.driver.ClientResponse`. `outcome` is for the log, "" until there is one.
 
-    `headers` go with a JSON answer, `version` is a legacy client's revision; set them before `reply`. `record` makes of
-    the connection what keeps a stream on it: called once one begins, so that an answer in JSON costs nothing.
+    `headers` go with a JSON answer, `version` is a legacy client's revision, `shared` whether every client has the same
+    rights; set them before `reply`. `record` makes of the connection what keeps a stream on it: called once one begins,
+    so that an answer in JSON costs nothing.
     """
 
     __slots__ = (
         "_accept", "_era", "_ident", "_method", "_receive", "_recorder", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "outcome", "record", "request_id", "version",
+        "gone", "headers", "hung_up", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -85,6 +86,7 @@ class RelayResponse:
         self.hung_up = _HUNG_UP[era]
         self.outcome = ""
         self.version = LATEST_LEGACY
+        self.shared = True
         self._receive = receive
         self._send = send
         self._era = era
@@ -152,7 +154,7 @@ class RelayResponse:
         if self._era is Era.LEGACY:
             raw = downstream_legacy.to_result(self._method, outcome, self.version)
         else:
-            raw = downstream_modern.to_result(self._method, outcome)
+            raw = downstream_modern.to_result(self._method, outcome, shared=self.shared)
         self.outcome = "tool_error" if any(mark in raw for mark in _IS_ERROR) else "ok"
         return 200, jsonrpc.result(self._ident, raw)
 

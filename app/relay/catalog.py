@@ -22,8 +22,18 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     mirrored: tuple[Mirrored, ...] = ()
 
 
+class Hint(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long an answer stays good (`ttl`, milliseconds), and whether for everybody."""
+
+    ttl: int = 0
+    public: bool = False
+
+
 class ServerCatalog(msgspec.Struct, frozen=True):
-    """Everything one server offers, all pages drained, in the server's own order."""
+    """Everything one server offers, all pages drained, in the server's own order.
+
+    `hints`: what a modern server says of how long its answers stay good, by method.
+    """
 
     tools: tuple[Item, ...] = ()
     prompts: tuple[Item, ...] = ()
@@ -31,6 +41,7 @@ class ServerCatalog(msgspec.Struct, frozen=True):
     templates: tuple[Item, ...] = ()
     capabilities: Members = {}
     instructions: str = ""
+    hints: dict[str, Hint] = {}
 
 
 def tells_updates(capabilities: Members) -> bool:

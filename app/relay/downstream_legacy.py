@@ -11,7 +11,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.versions import LATEST_LEGACY, Era
 from app.relay import older
-from app.relay.catalog import Members
+from app.relay.catalog import Hint, Members
 from app.relay.events import Detached, PeerError, Result
 
 MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
@@ -61,8 +61,8 @@ def to_item(members: Members) -> Members:
     return {name: value for name, value in members.items() if name != "outputSchema"}
 
 
-def list_result(listed: str, items: bytes) -> bytes:
-    """The result of a list method: `items` is a JSON array."""
+def list_result(listed: str, items: bytes, _: Hint) -> bytes:
+    """The result of a list method: `items` is a JSON array. This era has no hints."""
     return b'{"%b":%b}' % (listed.encode(), items)
 
 

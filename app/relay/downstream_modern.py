@@ -11,8 +11,9 @@ from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.methods import CACHEABLE
 from app.protocol.versions import Era
-from app.relay.catalog import Members
+from app.relay.catalog import Hint, Members
 from app.relay.events import Disconnected, PeerError, Result
+from app.relay.hints import confined, scope_of
 
 COMPLETE = msgspec.Raw(b'"complete"')
 # A legacy server gives no hints, and what a client may see depends on its key: fresh for no time, shared with nobody.
@@ -29,11 +30,11 @@ DEFINED = frozenset({-32021})
 HUNG_UP = Disconnected()
 
 
-def to_result(method: str, result: Result) -> bytes:
-    """The `result` of the answer to `method`."""
+def to_result(method: str, result: Result, *, shared: bool = True) -> bytes:
+    """The `result` of the answer to `method`. Where it is not `shared`, rights differ and no hint may say `public`."""
     raw = bytes(result.raw)
     if result.era is Era.MODERN:
-        return raw
+        return raw if shared else confined(raw)
     members = members_of(raw)
     if members is None:
         return raw
@@ -77,11 +78,13 @@ def to_item(members: Members) -> Members:
     return members
 
 
-def list_result(listed: str, items: bytes) -> bytes:
+def list_result(listed: str, items: bytes, hint: Hint) -> bytes:
     """The result of a list method: `items` is a JSON array."""
-    return b'{"resultType":"complete","%b":%b,"ttlMs":0,"cacheScope":"private","_meta":%b}' % (
+    return b'{"resultType":"complete","%b":%b,"ttlMs":%d,"cacheScope":"%b","_meta":%b}' % (
         listed.encode(),
         items,
+        hint.ttl,
+        scope_of(hint).encode(),
         bytes(SIGNATURE),
     )
 

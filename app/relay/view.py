@@ -10,8 +10,9 @@ import msgspec
 
 from app.protocol.versions import Era
 from app.relay import downstream_legacy, downstream_modern
-from app.relay.catalog import Members, tells_updates
+from app.relay.catalog import Hint, Members, tells_updates
 from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matches_template
+from app.relay.hints import UNHINTED
 from app.relay.names import own_names
 from app.relay.policy import Grant, decide
 
@@ -32,7 +33,7 @@ _TO_ITEM: dict[Era, Callable[[Members], Members]] = {
     Era.LEGACY: downstream_legacy.to_item,
     Era.MODERN: downstream_modern.to_item,
 }
-_LIST_RESULT: dict[Era, Callable[[str, bytes], bytes]] = {
+_LIST_RESULT: dict[Era, Callable[[str, bytes, Hint], bytes]] = {
     Era.LEGACY: downstream_legacy.list_result,
     Era.MODERN: downstream_modern.list_result,
 }
@@ -88,12 +89,12 @@ class View:
         offers = source.catalog is None or "resources" in source.catalog.capabilities
         return offers and decide(self._grant, source.server, None, uri)
 
-    def list_result(self, listing: Listing, era: Era) -> bytes:
-        """The `result` of a list method, ready to send."""
+    def list_result(self, listing: Listing, era: Era, hint: Hint = UNHINTED) -> bytes:
+        """The `result` of a list method, ready to send; `hint` says how long it stays good."""
         rendered = self._rendered.get((listing, era))
         if rendered is None:
             rendered = self._rendered[listing, era] = self._render(listing, era)
-        return rendered
+        return _LIST_RESULT[era](LISTED[listing], rendered, hint)
 
     def count(self, server: str, listing: Listing) -> int:
         """How many of `server`'s items are in the list."""
@@ -133,4 +134,4 @@ class View:
             if listing in NAMED:
                 members = {**members, "name": msgspec.Raw(msgspec.json.encode(entry.listed))}
             items.append(members)
-        return _LIST_RESULT[era](LISTED[listing], msgspec.json.encode(items))
+        return msgspec.json.encode(items)

@@ -130,6 +130,7 @@ class Supervisor:
         except TimeoutError:
             fault = _fault(self._spec.name, Kind.TIMEOUT, f"did not complete its handshake within {limit:g} s")
             raise UpstreamError(fault) from None
+        self._upstream.met_at = time.monotonic()
         try:
             await self._list(opened)
         except BaseException:

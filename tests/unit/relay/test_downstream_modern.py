@@ -8,6 +8,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.versions import Era
+from app.relay.catalog import Hint
 from app.relay.downstream_modern import HUNG_UP, list_result, status, to_error, to_item, to_result
 from app.relay.events import Disconnected, PeerError, Result
 
@@ -15,6 +16,13 @@ from app.relay.events import Disconnected, PeerError, Result
 def test_a_modern_servers_result_passes_byte_for_byte() -> None:
     raw = b'{ "resultType":"task", "x":1.0 }'
     assert to_result("tools/call", Result(msgspec.Raw(raw), Era.MODERN)) == raw
+
+
+def test_where_rights_differ_a_modern_result_is_for_its_own_client() -> None:
+    raw = b'{"resultType":"complete","contents":[],"ttlMs":5,"cacheScope":"public"}'
+    assert to_result("resources/read", Result(msgspec.Raw(raw), Era.MODERN), shared=False) == raw.replace(
+        b"public", b"private"
+    )
 
 
 def test_a_legacy_servers_result_is_marked_complete_and_keeps_all_it_has() -> None:
@@ -70,7 +78,8 @@ def test_closing_the_response_is_the_cancel() -> None:
 
 
 def test_lists_items_and_statuses_are_those_of_this_era() -> None:
-    result = json.loads(list_result("prompts", b"[]"))
+    result = json.loads(list_result("prompts", b"[]", Hint(5, public=True)))
+    assert (result["ttlMs"], result["cacheScope"]) == (5, "public")
     assert (result["resultType"], result["_meta"]) == ("complete", {SERVER_INFO: IDENTITY})
     members = {"outputSchema": msgspec.Raw(b'{"type":"array"}')}
     assert to_item(members) is members
