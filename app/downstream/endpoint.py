@@ -35,6 +35,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
 from app.protocol.methods import Answer
 from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, Era
+from app.relay import logs
 from app.relay.events import Result
 from app.relay.view import View
 
@@ -176,6 +177,11 @@ class Endpoint:
         if not inbound.message.is_request:
             await self._notified(visit)
             return ""
+        level = _log_level(visit)
+        if isinstance(level, Fault):
+            await visit.response.reply(level)
+            return ""
+        visit.response.log_level = level
         if inbound.method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
@@ -222,6 +228,8 @@ class Endpoint:
                 result: bytes | Fault = b"{}"
             case Answer.DISCOVER:
                 result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
+            case Answer.SET_LEVEL:
+                result = answers.set_level(view, visit.session, inbound)
             case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
                 await self._subscribe(visit, view, answer)
                 return
@@ -266,7 +274,7 @@ class Endpoint:
             session,
             inbound.era,
             inbound.message,
-            inbound.meta.members,
+            logs.stamped(inbound.meta.members, session.log_level) if session else inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
             headers=_headers(visit.scope),
@@ -291,6 +299,14 @@ class Endpoint:
 
 def too_large(limit: int) -> Fault:
     return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
+
+
+def _log_level(visit: Visit) -> int | Fault:
+    """From which level on the client of this request hears log messages."""
+    if visit.inbound.era is Era.MODERN:
+        return logs.wanted(visit.inbound.meta.members)
+    level = visit.session.log_level if visit.session else None
+    return logs.UNSET if level is None else level
 
 
 def _recorder(journals: Journals, send: Send) -> Recorder:

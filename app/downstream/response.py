@@ -19,7 +19,7 @@ from app.protocol.classify import Accept
 from app.protocol.faults import Fault
 from app.protocol.sse import KEEP_ALIVE, encode_event
 from app.protocol.versions import LATEST_LEGACY, Era
-from app.relay import downstream_legacy, downstream_modern
+from app.relay import downstream_legacy, downstream_modern, logs
 from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
 from app.relay.notices import to_notice
 
@@ -69,14 +69,14 @@ class Recorder(Protocol):
 class RelayResponse:
     """Implements `gateway.driver.ClientResponse`. `outcome` is for the log, "" until there is one.
 
-    `headers` go with a JSON answer, `version` is a legacy client's revision, `shared` whether every client has the same
-    rights; set them before `reply`. `record` makes of the connection what keeps a stream on it: called once one begins,
-    so that an answer in JSON costs nothing.
+    `log_level`: from which on log messages are passed on. `headers` go with a JSON answer, `version` is a legacy
+    client's revision, `shared` whether every client has the same rights; set them before `reply`. `record` makes of the
+    connection what keeps a stream on it: called once one begins, so that an answer in JSON costs nothing.
     """
 
     __slots__ = (
         "_accept", "_era", "_ident", "_method", "_receive", "_recorder", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "outcome", "record", "request_id", "shared", "version",
+        "gone", "headers", "hung_up", "log_level", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -85,6 +85,7 @@ class RelayResponse:
         self.headers: Headers = [(b"x-request-id", request_id.encode())]
         self.hung_up = _HUNG_UP[era]
         self.outcome = ""
+        self.log_level = logs.NOTHING
         self.version = LATEST_LEGACY
         self.shared = True
         self._receive = receive
@@ -107,7 +108,9 @@ class RelayResponse:
         return f"<RelayResponse {self._method} {'stream' if self._streaming else 'open'} {self.outcome}>"
 
     async def stream(self, notice: Noticed) -> None:
-        """Pass a notification on; dropped for a client that takes JSON alone."""
+        """Pass a notification on; dropped for a client that takes JSON alone, and a log message below its level."""
+        if notice.method == logs.MESSAGE and not logs.passes(notice.params, self.log_level):
+            return
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
 

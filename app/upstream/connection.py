@@ -18,7 +18,9 @@ from app.protocol.versions import Era
 from app.relay import upstream_legacy, upstream_modern
 from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
 from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, UPDATED
+from app.relay.logs import MESSAGE, named
 from app.upstream.errors import UpstreamError
+from app.upstream.logging_level import LoggingLevel
 from app.upstream.transport import Outgoing, Transport
 from app.upstream.wire import (
     ABSENT,
@@ -82,6 +84,8 @@ class Connection:
         self.on_updated: Callable[[str | None], None] | None = None
         """Hears of each resource that the server says has changed; None: some may have, and nobody heard."""
         self._on_failed: Callable[[Fault, int], None] | None = None
+        self.logs = LoggingLevel()
+        self._waiting: dict[int, str] = {}
         self.heard = 0
         """Messages received so far: it rises while the server lives."""
         self._failures = 0
@@ -118,17 +122,41 @@ class Connection:
         """Relay a request; returns our id for `cancel`. The sink may be called before this returns."""
         request_id = self._next_id
         if self.era is Era.LEGACY:
+            level = self.logs.lowered_by(request) if request.meta else None
+            if level is not None:
+                return self._send_at_level(level, request, sink)
             params, headers = upstream_legacy.to_params(request, request_id), self._legacy_headers
         else:
+            if request.meta:
+                self.logs.mark(request_id, request, self._pending)
             params = upstream_modern.to_params(request, request_id, self.version)
             headers = _NO_HEADERS
             if self.remote:
                 headers = upstream_modern.to_headers(request, self.version)
         return self._write(request.method, params, headers, sink)
 
+    def _send_at_level(self, level: str, request: Request, sink: Sink) -> int:
+        """Send a request once the server has taken the level it is to log at; what it says to that is no matter."""
+        request_id = self._next_id
+        self._next_id += 1
+        self._pending[request_id] = sink
+
+        def then(event: UpstreamEvent) -> None:
+            if isinstance(event, Noticed) or self._waiting.pop(request_id, None) is None:
+                return
+            if request_id not in self._pending:
+                return  # the session has ended
+            params = upstream_legacy.to_params(request, request_id)
+            body = self._body(request_id, request.method, params)
+            self.transport.send(Outgoing(request.method, body, request_id, self._legacy_headers))
+
+        self._waiting[request_id] = level
+        self._write("logging/setLevel", b'{"level":"%b"}' % level.encode(), self._legacy_headers, then)
+        return request_id
+
     def cancel(self, request_id: int, reason: str) -> None:
         """The answer is wanted no more: tell the server, forget the request. Unknown ids are ignored."""
-        if self._pending.pop(request_id, None) is None:
+        if self._pending.pop(request_id, None) is None or self._waiting.pop(request_id, None) is not None:
             return
         if not self.transport.cancels_by_closing:
             params = msgspec.json.encode({"requestId": request_id, "reason": reason})
@@ -208,9 +236,11 @@ class Connection:
             sink(Failed(msgspec.structs.replace(self.fault, unsent=True)))
             return request_id
         self._pending[request_id] = sink
-        body = b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
-        self.transport.send(Outgoing(method, body, request_id, headers))
+        self.transport.send(Outgoing(method, self._body(request_id, method, params), request_id, headers))
         return request_id
+
+    def _body(self, request_id: int, method: str, params: bytes) -> bytes:
+        return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
 
     def _encoded(self, method: str) -> bytes:
         encoded = self._methods.get(method)
@@ -222,16 +252,16 @@ class Connection:
 
     # What the transport calls.
 
-    def received(self, message: bytes) -> None:
+    def received(self, message: bytes, origin: int | None = None) -> None:
         self.heard += 1
         self._failures = 0
         message = repaired(message)
         envelope = read_envelope(message)
         if envelope is None:
-            self._received_odd(message)
+            self._received_odd(message, origin)
             return
         try:
-            self._dispatch(envelope)
+            self._dispatch(envelope, origin)
         except Exception:
             # The pump's boundary: a sink that fails is a bug of ours, and costs that one message.
             log.exception("server=%s a message was not delivered", self.server)
@@ -265,10 +295,10 @@ class Connection:
         for sink in pending.values():
             sink(Failed(fault))
 
-    def _dispatch(self, envelope: Envelope) -> None:
+    def _dispatch(self, envelope: Envelope, origin: int | None) -> None:
         if envelope.method:
             if envelope.id is None:
-                self._notified(envelope.method, envelope.params)
+                self._notified(envelope.method, envelope.params, origin)
             else:
                 self._asked(envelope.method, envelope.id)
             return
@@ -285,12 +315,14 @@ class Connection:
         else:
             sink(Failed(self._protocol_fault()))
 
-    def _notified(self, method: str, params: msgspec.Raw) -> None:
+    def _notified(self, method: str, params: msgspec.Raw, origin: int | None) -> None:
         if method == "notifications/progress":
             token = progress_token(params)
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
+        elif method == MESSAGE:
+            self._logged(params, origin)
         elif method == UPDATED:
             uri = text_of((members_of(params) or {}).get("uri"))
             if self.on_updated and uri is not None:
@@ -300,6 +332,14 @@ class Connection:
         elif (kind := CHANGES.get(method)) and self._on_changed:
             self._on_changed(kind)
         # Anything else names no request, and this session is shared: nobody may be shown it.
+
+    def _logged(self, params: msgspec.Raw, origin: int | None) -> None:
+        """A log message goes to the call it is of. What nobody can tell of is dropped: it may be another client's."""
+        if origin is None and self.era is Era.MODERN:
+            origin = self.logs.only_one(self._pending)
+        sink = self._pending.get(origin) if origin is not None else None
+        if sink is not None:
+            sink(Noticed(MESSAGE, named(params, self.server)))
 
     def _feed_opened(self, params: msgspec.Raw) -> None:
         """A feed that opens may have missed a change of any kind. A legacy session's stream opens as its feed."""
@@ -321,10 +361,10 @@ class Connection:
         body = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(request_id), answer)
         self.transport.send(Outgoing("", body, None, self._legacy_headers))
 
-    def _received_odd(self, message: bytes) -> None:
+    def _received_odd(self, message: bytes, origin: int | None) -> None:
         members = read_batch(message)
         for member in members:
-            self.received(member)
+            self.received(member, origin)
         if members:
             return
         request_id = named_id(message)
