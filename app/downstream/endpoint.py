@@ -27,12 +27,12 @@ from app.gateway.driver import INTERNAL
 from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.journal import Journals
-from app.gateway.relaying import Relayed, relay
+from app.gateway.relaying import Relayed, relay, tell
 from app.gateway.sessions import BATCHING, Session
 from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
-from app.protocol.methods import Answer
+from app.protocol.methods import Answer, is_foreign
 from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, Era
 from app.relay.events import Result
 from app.relay.view import View
@@ -175,6 +175,8 @@ class Endpoint:
         if not inbound.message.is_request:
             await self._notified(visit)
             return ""
+        if inbound.method is None and self._passes(visit):
+            return await self._relay(visit, visit.only)
         if inbound.method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
@@ -196,6 +198,11 @@ class Endpoint:
             return sessions.implicit(principal.client_id, inbound.version)
         return sessions.find(principal.client_id, inbound.session)
 
+    def _passes(self, visit: Visit) -> bool:
+        """Whether what no revision has goes to the one server that is asked: to whoever may use all of it."""
+        name = visit.inbound.message.method
+        return bool(visit.only) and is_foreign(name) and visit.principal.grant.on(visit.only).whole
+
     async def _notified(self, visit: Visit) -> None:
         """202 for a notification; a response answers nothing we asked."""
         message = visit.inbound.message
@@ -207,6 +214,9 @@ class Endpoint:
                 bytes(message.params.get("requestId", NO_RAW)),
                 (text_of(message.params.get("reason")) or "The client cancelled the request.")[:200],
             )
+        elif self._passes(visit):
+            gateway, call = self._gateway(), self._call(visit, visit.only)
+            gateway.own(tell(gateway, call))
         visit.response.outcome = "accepted"
         await send_empty(visit.send, 202)
 
@@ -245,21 +255,24 @@ class Endpoint:
         visit.response.headers.append((SESSION, session.id.encode()))
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
 
-    async def _relay(self, visit: Visit) -> str:
-        inbound, session = visit.inbound, visit.session
-        if inbound.message.method == "resources/read":
+    async def _relay(self, visit: Visit, only: str = "") -> str:
+        if visit.inbound.message.method == "resources/read":
             visit.response.shared = self._gateway().current.unrestricted
-        call = Relayed(
+        return await relay(self._gateway(), self._call(visit, only), visit.response)
+
+    def _call(self, visit: Visit, only: str) -> Relayed:
+        inbound = visit.inbound
+        return Relayed(
             visit.principal.client_id,
-            session,
+            visit.session,
             inbound.era,
             inbound.message,
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
             headers=_headers(visit.scope),
+            only=only,
         )
-        return await relay(self._gateway(), call, visit.response)
 
     def _view(self, visit: Visit) -> View:
         return self._gateway().current.view(visit.principal.grant, visit.only)
