@@ -73,7 +73,7 @@ async def steps(caller: Caller, token: object, values: list[float]) -> list[floa
     return [notice["params"]["progress"] for notice in reply.notices]
 
 
-@pytest.mark.requirement("progress.rises", "progress.stops", "progress.tokens")
+@pytest.mark.requirement("progress.tokens", "progress.rises", "progress.stops")
 @pytest.mark.parametrize("server", ["new", "old", "pipe"])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 @pytest.mark.parametrize("token", [7, "seven"])
@@ -102,3 +102,18 @@ async def test_a_cursor_that_nobody_was_given_is_a_wrong_param(client: Make, era
     reply = await client(era=era).ask("tools/list", {"cursor": cursor})
     assert (reply.status, reply.error["code"]) == (400 if era == "modern" else 200, -32602)
     assert (await client(era=era).ask("tools/list", {"cursor": None})).result["tools"]
+
+
+@pytest.mark.requirement("logging.asked")
+async def test_a_modern_client_that_asks_for_no_log_messages_gets_none(client: Make) -> None:
+    for server in ("new", "old", "pipe"):
+        reply = await client(server).call("steps", {"values": [1, 2]}, _meta={"progressToken": 1})
+        assert [notice["method"] for notice in reply.notices] == ["notifications/progress"] * 2
+        assert (await client(server).call("steps", {"values": [1]})).notices == []
+
+
+@pytest.mark.requirement("http.no_requests")
+async def test_a_modern_client_is_never_sent_a_request(client: Make) -> None:
+    reply = await client("pipe").call("steps", {"values": [1, 2], "asks": True}, _meta={"progressToken": 1})
+    assert not [notice for notice in reply.notices if "id" in notice]
+    assert reply.message["id"] is not None

@@ -106,6 +106,7 @@ async def test_tasks_are_offered_to_the_clients_whose_revision_has_them_in_the_f
     assert await tasks("", "2025-06-18") is None
 
 
+@pytest.mark.requirement("capability.undeclared")
 async def test_requests_about_tasks_need_the_extension_and_a_server_that_has_it(client: Make) -> None:
     caller = client("new")
     params = {"taskId": "x"}
