@@ -29,6 +29,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.journal import Journals
 from app.gateway.relaying import Relayed, relay, tell
 from app.gateway.sessions import BATCHING, Session
+from app.gateway.subscribing import subscribe, unsubscribe
 from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
@@ -231,6 +232,9 @@ class Endpoint:
                 result: bytes | Fault = b"{}"
             case Answer.DISCOVER:
                 result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
+            case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
+                await self._subscribe(visit, view, answer)
+                return
             case _:
                 assert inbound.method is not None, "only known methods get here"
                 await gateway.listed(view)
@@ -241,6 +245,14 @@ class Endpoint:
             await visit.response.reply(result)
         else:
             await visit.response.reply(Result(msgspec.Raw(result), inbound.era))
+
+    async def _subscribe(self, visit: Visit, view: View, answer: Answer) -> None:
+        gateway, session, params = self._gateway(), visit.session, visit.inbound.message.params
+        assert session is not None, "whoever has no session of its own has the nameless one"
+        if answer is Answer.SUBSCRIBE:
+            await visit.response.reply(await subscribe(gateway, session, view, params))
+        else:
+            await visit.response.reply(unsubscribe(gateway, session, params))
 
     async def _initialize(self, visit: Visit, view: View) -> None:
         version = answers.requested_version(visit.inbound)

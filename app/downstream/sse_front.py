@@ -100,12 +100,12 @@ class SseFront:
         response.expects("", b"", STREAM_ONLY)
         subscription = gateway.broadcast.subscribe(principal, "", KINDS, renew=lambda: self._identify(scope))
         session = gateway.sessions.open(principal.client_id, FIRST_VERSION)
-        session.on_end = subscription.end
+        session.on_end, session.hears = subscription.end, subscription
         self._channels[session.id] = Channel(session, response, subscription)
         try:
             await response.keep_alive()
             await response.write(b"event: endpoint\ndata: %b\n\n" % _endpoint(scope, session.id))
-            await follow(gateway, subscription, response, listen.changed, response.finish)
+            await follow(gateway, subscription, response, listen.told, response.finish)
         finally:
             session.on_end = None
             del self._channels[session.id]

@@ -12,6 +12,7 @@ from functools import partial
 from typing import cast
 
 from litestar.types import Receive, Scope, Send
+from msgspec.structs import replace
 
 from app.config.keys import Principal
 from app.downstream.call_log import CallLog
@@ -24,6 +25,7 @@ from app.gateway.driver import HEARTBEAT
 from app.gateway.gateway import STOPPING, Gateway
 from app.gateway.journal import OWN, Journal
 from app.gateway.sessions import Session
+from app.gateway.subscribing import watch_all
 from app.protocol.classify import Accept, Headers, Inbound, read_accept, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -85,13 +87,13 @@ class Streams:
         gateway = self._gateway()
         subscription = _taken_up(session, origin) or gateway.broadcast.subscribe(origin.principal, origin.only, KINDS)
         subscription.renew = lambda: self._identify(origin.scope)
-        session.on_end, session.stream_over = subscription.end, asyncio.Event()
+        session.on_end, session.stream_over, session.hears = subscription.end, asyncio.Event(), subscription
         try:
             await response.keep_alive()
             if session.journals is not None and place is not None:
                 for _, event in session.journals.own.since(place):
                     await response.write(event)
-            await follow(gateway, subscription, response, listen.changed, response.finish)
+            await follow(gateway, subscription, response, listen.told, response.finish)
         finally:
             session.on_end = None
             session.stream_over.set()
@@ -100,6 +102,8 @@ class Streams:
                 # What changes meanwhile is told when the client is back.
                 session.kept = subscription
                 gateway.broadcast.keep(subscription)
+            else:
+                session.hears = None
             self._note(origin, response, outcome_of(subscription))
 
     async def _read_on(
@@ -149,14 +153,24 @@ class Streams:
             return
         # All of it, also what no server offers yet: an edit may bring one that does.
         subscription = gateway.broadcast.subscribe(
-            principal, only, asked, era=Era.MODERN, renew=lambda: self._identify(scope)
+            principal, only, asked.kinds, era=Era.MODERN, renew=lambda: self._identify(scope)
         )
 
         async def goodbye() -> None:
             await response.reply(Result(listen.ended(ident), Era.MODERN))
 
-        await response.stream(listen.acknowledged(ident, asked))
-        await follow(gateway, subscription, response, lambda kind: listen.changed(kind, ident), goodbye)
+        watched: dict[str, str] = {}
+        try:
+            if asked.uris:
+                # The servers tell before we say that they will.
+                view = gateway.current.view(principal.grant, only)
+                watched = await watch_all(gateway, view, asked.uris, subscription)
+            await response.stream(listen.acknowledged(ident, replace(asked, uris=tuple(watched))))
+            await follow(gateway, subscription, response, lambda news: listen.told(news, ident), goodbye)
+        finally:
+            gateway.broadcast.leave(subscription)
+            for uri, server in watched.items():
+                gateway.watching.drop(server, uri, subscription)
         response.outcome = outcome_of(subscription)
 
 
@@ -186,7 +200,7 @@ async def follow(
     gateway: Gateway,
     subscription: Subscription,
     response: RelayResponse,
-    to_notice: Callable[[str], Noticed],
+    to_notice: Callable[[listen.News], Noticed],
     goodbye: Callable[[], Awaitable[None]],
 ) -> None:
     """Pass on what is told until either side ends it."""
@@ -205,17 +219,19 @@ async def follow(
         gateway.broadcast.leave(subscription)
 
 
-async def _step(subscription: Subscription, response: RelayResponse, to_notice: Callable[[str], Noticed]) -> bool:
+async def _step(
+    subscription: Subscription, response: RelayResponse, to_notice: Callable[[listen.News], Noticed]
+) -> bool:
     """Wait for one thing and write it; False once there is nothing to come."""
     try:
         async with asyncio.timeout(HEARTBEAT):
-            kind = await anext(subscription, None)
+            news = await anext(subscription, None)
     except TimeoutError:
         await response.keep_alive()
     else:
-        if kind is None:
+        if news is None:
             return False
-        await response.stream(to_notice(kind))
+        await response.stream(to_notice(news))
     if response.gone:
         subscription.end(End.DISCONNECTED)
     return True

@@ -23,6 +23,7 @@ from app.gateway.edits import Edits
 from app.gateway.generation import Generation
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
+from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import Continuations
 from app.relay.events import Expired
@@ -69,6 +70,7 @@ class Gateway:
         self.drivers: set[Driver] = set()
         self.edits = Edits()
         self.broadcast = Broadcast(self._view)
+        self.watching = Watching(lambda: self.current.upstreams, self.own)
         self.drain = drain
         self._launched = launched
         self._adopt_orphans = adopt_orphans
@@ -108,6 +110,7 @@ class Gateway:
         former, self.current = self.current, generation
         former.leave()
         self.broadcast.watch(generation.upstreams.values())
+        self.watching.swapped()
 
     def own(self, work: Coroutine[None, None, None]) -> None:
         """Do something beside the requests; at the end of the gateway it is cancelled."""

@@ -31,11 +31,13 @@ class Session:
 
     `on_end` is set while its stream is open, and ends that when the session ends (`stream_over` is set then); `owed`
     are called once it has, and give back what was held for it. Where its revision can resume streams, `journals` are
-    those, and `kept` is what its own one listens to while the client has lost it.
+    those, and `kept` is what its own one listens to while the client has lost it. `hears` is what listens for it,
+    `subscribed` the resources it wants to hear of, each with its server.
     """
 
     __slots__ = (
-        "_running", "client_id", "id", "journals", "kept", "last_used", "on_end", "owed", "stream_over", "version",
+        "_running", "client_id", "hears", "id", "journals", "kept", "last_used", "on_end", "over", "owed",
+        "stream_over", "subscribed", "version",
     )  # fmt: skip
 
     def __init__(self, session_id: str, client_id: str, version: str, now: float) -> None:
@@ -46,6 +48,9 @@ class Session:
         self.on_end: Callable[[End], None] | None = None
         self.stream_over = asyncio.Event()
         self.kept: Subscription | None = None
+        self.hears: Subscription | None = None
+        self.subscribed: dict[str, str] = {}
+        self.over = False
         self.owed: list[Callable[[], None]] = []
         self.journals: Journals | None = None
         self._running: dict[bytes, list[Inbox]] = {}
@@ -64,6 +69,7 @@ class Session:
 
     def end(self) -> None:
         """It is forgotten: its stream ends too."""
+        self.over = True
         if self.on_end is not None:
             self.on_end(End.SESSION)
         if self.kept is not None:
@@ -73,6 +79,11 @@ class Session:
         owed, self.owed = self.owed, []
         for give_back in owed:
             give_back()
+
+    def updated(self, server: str, uri: str) -> None:
+        """A resource has changed; told to nobody where no stream is open, or about to be opened again."""
+        if self.hears is not None:
+            self.hears.updated(server, uri)
 
     def started(self, request_id: bytes, inbox: Inbox) -> None:
         """A call runs; `ended` must follow."""

@@ -18,6 +18,8 @@ class Answer(Enum):
     PING = "ping"
     LIST = "list"
     LISTEN = "listen"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
     RELAY = "relay"
 
 
@@ -37,6 +39,8 @@ _MODERN = frozenset({Era.MODERN})
 METHODS: dict[str, Method] = {
     "initialize": Method(Answer.INITIALIZE, _LEGACY),
     "ping": Method(Answer.PING, _LEGACY),
+    "resources/subscribe": Method(Answer.SUBSCRIBE, _LEGACY, "resources"),
+    "resources/unsubscribe": Method(Answer.UNSUBSCRIBE, _LEGACY, "resources"),
     "server/discover": Method(Answer.DISCOVER, _MODERN),
     "subscriptions/listen": Method(Answer.LISTEN, _MODERN),
     "tools/list": Method(Answer.LIST, _BOTH, "tools", "tools"),

@@ -5,6 +5,7 @@ Pure. Items stay undecoded below their own members, so that unknown fields reach
 
 import msgspec
 
+from app.protocol.jsonrpc import members_of
 from app.protocol.mirrored import Mirrored
 
 Members = dict[str, msgspec.Raw]
@@ -41,3 +42,8 @@ class ServerCatalog(msgspec.Struct, frozen=True):
     capabilities: Members = {}
     instructions: str = ""
     hints: dict[str, Hint] = {}
+
+
+def tells_updates(capabilities: Members) -> bool:
+    """Whether a server offers to tell of changes of single resources."""
+    return bytes((members_of(capabilities.get("resources", b"")) or {}).get("subscribe", b"")) == b"true"

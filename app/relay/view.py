@@ -10,7 +10,7 @@ import msgspec
 
 from app.protocol.versions import Era
 from app.relay import downstream_legacy, downstream_modern, tasks
-from app.relay.catalog import Hint, Members
+from app.relay.catalog import Hint, Members, tells_updates
 from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matches_template
 from app.relay.hints import UNHINTED
 from app.relay.names import own_names
@@ -20,7 +20,7 @@ from app.relay.policy import Grant, decide
 CAPABILITIES: dict[str, dict[str, object]] = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
-    "resources": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
 }
 LISTED = {
@@ -105,8 +105,12 @@ class View:
         """What the visible servers offer together, without what is not relayed; all, while one has yet to say."""
         if any(source.catalog is None for source in self.sources):
             return dict(CAPABILITIES)
-        offered = {name for source in self.sources if source.catalog for name in source.catalog.capabilities}
-        return {name: details for name, details in CAPABILITIES.items() if name in offered}
+        told = [source.catalog.capabilities for source in self.sources if source.catalog]
+        offered = {name for capabilities in told for name in capabilities}
+        found = {name: details for name, details in CAPABILITIES.items() if name in offered}
+        if "resources" in found and not any(map(tells_updates, told)):
+            found["resources"] = {"listChanged": True}
+        return found
 
     def task_capabilities(self, era: Era) -> dict[str, dict[str, object]]:
         """What is offered of tasks in that era's form, where a visible server has them in it."""

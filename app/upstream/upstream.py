@@ -20,6 +20,7 @@ from app.relay.catalog import Members, ServerCatalog
 from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.pool import Lease, Pool
 from app.upstream.stderr_log import StderrLog
+from app.upstream.watches import Watches
 
 log = logging.getLogger("app.upstream")
 
@@ -79,6 +80,8 @@ class Upstream:
         """The last ends of the server, oldest first."""
         self.wanted = anyio.Event()
         self.used_at = time.monotonic()
+        self.watches = Watches(spec.name)
+        """The resources that somebody wants to hear of."""
         self.stderr = StderrLog(spec.name, time.monotonic)
         self.stop_requested = anyio.Event()
         self.stopped = anyio.Event()

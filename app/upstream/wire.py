@@ -38,6 +38,7 @@ class CancelledParams(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(Envelope).decode
 _decode_id = msgspec.json.Decoder(_Identified).decode
+_decode_plain = msgspec.json.Decoder(int | str | float).decode
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_progress = msgspec.json.Decoder(ProgressParams).decode
 
@@ -93,6 +94,14 @@ def progress_token(params: msgspec.Raw) -> int | None:
     """The token of a progress notification, which is the id of our request."""
     try:
         return own_id(_decode_progress(params).token)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def subscription_id(raw: msgspec.Raw) -> int | None:
+    """The request of ours whose feed a notification is of, by its name."""
+    try:
+        return own_id(_decode_plain(raw))
     except (msgspec.DecodeError, RecursionError):
         return None
 

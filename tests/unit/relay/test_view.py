@@ -147,7 +147,9 @@ TOLD = {"listChanged": True}
 
 @pytest.mark.requirement("features.declared")
 def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
-    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": TOLD, "resources": TOLD}
+    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": TOLD, "resources": {**TOLD, "subscribe": True}}
+    mute = msgspec.structs.replace(FILES, catalog=ServerCatalog(capabilities={"resources": msgspec.Raw(b"{}")}))
+    assert View(Directory([mute]), Grant(["*"])).capabilities == {"resources": TOLD}
     assert View(DIRECTORY, Grant(["git"])).capabilities == {"tools": TOLD}
     assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {"tools", "prompts", "resources", "completions"}
 
