@@ -27,13 +27,13 @@ from app.gateway.driver import INTERNAL
 from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.journal import Journals
-from app.gateway.relaying import Relayed, relay
+from app.gateway.relaying import Relayed, relay, tell
 from app.gateway.sessions import BATCHING, Session
 from app.gateway.subscribing import subscribe, unsubscribe
 from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
-from app.protocol.methods import Answer
+from app.protocol.methods import Answer, is_foreign
 from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, Era
 from app.relay import logs
 from app.relay.events import Result
@@ -182,6 +182,8 @@ class Endpoint:
             await visit.response.reply(level)
             return ""
         visit.response.log_level = level
+        if inbound.method is None and self._passes(visit):
+            return await self._relay(visit, visit.only)
         if inbound.method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
@@ -203,6 +205,11 @@ class Endpoint:
             return sessions.implicit(principal.client_id, inbound.version)
         return sessions.find(principal.client_id, inbound.session)
 
+    def _passes(self, visit: Visit) -> bool:
+        """Whether what no revision has goes to the one server that is asked: to whoever may use all of it."""
+        name = visit.inbound.message.method
+        return bool(visit.only) and is_foreign(name) and visit.principal.grant.on(visit.only).whole
+
     async def _notified(self, visit: Visit) -> None:
         """202 for a notification; a response answers nothing we asked."""
         message = visit.inbound.message
@@ -214,6 +221,9 @@ class Endpoint:
                 bytes(message.params.get("requestId", NO_RAW)),
                 (text_of(message.params.get("reason")) or "The client cancelled the request.")[:200],
             )
+        elif self._passes(visit):
+            gateway, call = self._gateway(), self._call(visit, visit.only)
+            gateway.own(tell(gateway, call))
         visit.response.outcome = "accepted"
         await send_empty(visit.send, 202)
 
@@ -265,21 +275,24 @@ class Endpoint:
         visit.response.headers.append((SESSION, session.id.encode()))
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
 
-    async def _relay(self, visit: Visit) -> str:
-        inbound, session = visit.inbound, visit.session
-        if inbound.message.method == "resources/read":
+    async def _relay(self, visit: Visit, only: str = "") -> str:
+        if visit.inbound.message.method == "resources/read":
             visit.response.shared = self._gateway().current.unrestricted
-        call = Relayed(
+        return await relay(self._gateway(), self._call(visit, only), visit.response)
+
+    def _call(self, visit: Visit, only: str) -> Relayed:
+        inbound = visit.inbound
+        return Relayed(
             visit.principal.client_id,
-            session,
+            visit.session,
             inbound.era,
             inbound.message,
-            logs.stamped(inbound.meta.members, session.log_level) if session else inbound.meta.members,
+            logs.stamped(inbound.meta.members, visit.session.log_level) if visit.session else inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
             headers=_headers(visit.scope),
+            only=only,
         )
-        return await relay(self._gateway(), call, visit.response)
 
     def _view(self, visit: Visit) -> View:
         return self._gateway().current.view(visit.principal.grant, visit.only)

@@ -21,7 +21,7 @@ from app.protocol.sse import KEEP_ALIVE, encode_event
 from app.protocol.versions import LATEST_LEGACY, Era
 from app.relay import downstream_legacy, downstream_modern, logs
 from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
-from app.relay.notices import to_notice
+from app.relay.notices import PROGRESS, progress_of, to_notice
 
 WRITE_TIMEOUT = 60.0
 PLAIN = Accept(json=True, stream=False)
@@ -75,7 +75,7 @@ class RelayResponse:
     """
 
     __slots__ = (
-        "_accept", "_era", "_ident", "_method", "_receive", "_recorder", "_send", "_streaming", "_token",
+        "_accept", "_era", "_ident", "_method", "_reached", "_receive", "_recorder", "_send", "_streaming", "_token",
         "gone", "headers", "hung_up", "log_level", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
@@ -94,6 +94,7 @@ class RelayResponse:
         self._ident = ident
         self._method = ""
         self._token = b""
+        self._reached: float | None = None
         self._accept = PLAIN
         self._streaming = False
         self._recorder: Recorder | None = None
@@ -108,9 +109,17 @@ class RelayResponse:
         return f"<RelayResponse {self._method} {'stream' if self._streaming else 'open'} {self.outcome}>"
 
     async def stream(self, notice: Noticed) -> None:
-        """Pass a notification on; dropped for a client that takes JSON alone, and a log message below its level."""
+        """Pass a notification on; dropped for a client that takes JSON alone. Progress that does not rise is none.
+
+        A log message below the client's level is dropped too.
+        """
         if notice.method == logs.MESSAGE and not logs.passes(notice.params, self.log_level):
             return
+        if notice.method == PROGRESS:
+            reached = progress_of(notice)
+            if reached is None or (self._reached is not None and reached <= self._reached):
+                return
+            self._reached = reached
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
 

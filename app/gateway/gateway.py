@@ -28,6 +28,7 @@ from app.protocol.faults import Fault, Kind
 from app.relay.continuation import Continuations
 from app.relay.events import Expired
 from app.relay.policy import Grant
+from app.relay.tasks import TaskIds
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
 from app.upstream.upstream import Upstream
@@ -89,6 +90,7 @@ class Gateway:
             data = self._data_directory()
             sealing = Sealing(state_key(data))
             self.continuations = Continuations(sealing.seal, sealing.unseal, time.time)
+            self.task_ids = TaskIds(sealing.seal_name, sealing.unseal)
             self.registry = UpstreamRegistry(servers, data_directory=data, adopt_orphans=self._adopt_orphans)
             upstreams = {spec.name: self.registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)

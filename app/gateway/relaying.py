@@ -4,29 +4,37 @@ The rest of a call is the driver's. A resource that no server lists is asked of 
 order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 """
 
+import logging
 from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
-from app.gateway.addressing import Address, addresses
+from app.gateway.addressing import Address, addresses, to_raw
 from app.gateway.driver import ClientResponse, Driver
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import Session
 from app.protocol.classify import Headers
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import Message
+from app.protocol.jsonrpc import Message, text_of
 from app.protocol.meta import CLIENT_CAPABILITIES
+from app.protocol.methods import METHODS
 from app.protocol.mirrored import check_params
 from app.protocol.versions import Era
+from app.relay import tasks
 from app.relay.answerable import NONE, answerable
 from app.relay.catalog import Members
 from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, binding_of, with_state
 from app.relay.events import Noticed, PeerError, Request, Result
 from app.relay.view import View
+from app.upstream.errors import UpstreamError
 from app.upstream.upstream import Upstream
 
+log = logging.getLogger("app.gateway")
+
+# What may take as long as a tool does.
+_LASTING = frozenset({"tools/call", "tasks/result"})
 # Never sent: the call goes on to the server whose name it is.
 ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
 
@@ -35,7 +43,8 @@ class Relayed(msgspec.Struct, frozen=True):
     """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
 
     `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view; `turn` is what it
-    continues, where it answers a server's question; `headers` are those it came with, as received.
+    continues, where it answers a server's question; `headers` are those it came with, as received; `only` is the
+    server that is asked for what no revision has.
     """
 
     client_id: str
@@ -47,10 +56,18 @@ class Relayed(msgspec.Struct, frozen=True):
     view: Callable[[], View]
     turn: Turn | None = None
     headers: Headers = []
+    only: str = ""
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
     """Relay one call and answer it through `response`. Returns the name of the server it went to, for the log."""
+    if call.only or call.message.method in tasks.METHODS:
+        address = _of_task(gateway, call) if not call.only else Address(call.only, _plain(call))
+        if isinstance(address, Fault):
+            await response.reply(address)
+            return ""
+        await _drive(gateway, call, address, _named(gateway, call, address, response))
+        return address.server
     resumed = _resumed(gateway, call)
     if isinstance(resumed, Fault):
         await response.reply(resumed)
@@ -64,7 +81,7 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
         *others, last = found
         if not last.provisional:
             break
-        guess = Guess(response)
+        guess = Guess(_named(gateway, call, last, response))
         await _drive(gateway, call, last, guess)
         if not guess.wrong:
             return last.server
@@ -75,8 +92,49 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
             if probe.outcome is not None:
                 await response.reply(probe.outcome)
             return address.server
-    await _drive(gateway, call, last, response)
+    await _drive(gateway, call, last, _named(gateway, call, last, response))
     return last.server
+
+
+async def tell(gateway: Gateway, call: Relayed) -> None:
+    """Relay a notification that no revision has to the one server that it was sent to; lost where that is down."""
+    upstream, spec = gateway.current.upstreams.get(call.only), gateway.current.specs.get(call.only)
+    if upstream is None or spec is None:
+        return
+    try:
+        lease = await upstream.acquire(call.era, pool_key(spec, call))
+    except UpstreamError as error:
+        log.info("server=%s %s is lost: %s", call.only, call.message.method, error.fault.message)
+        return
+    lease.connection.tell(_request(call, upstream, Address(call.only, _plain(call))))
+    lease.release()
+
+
+def _plain(call: Relayed) -> Members:
+    return {name: value for name, value in call.message.params.items() if name != "_meta"}
+
+
+def _of_task(gateway: Gateway, call: Relayed) -> Address | Fault:
+    """The server whose task it is, and the task's own id there."""
+    params = _plain(call)
+    ours = text_of(params.get("taskId"))
+    if ours is None:
+        return Fault(Kind.INVALID_PARAMS, "`params.taskId` must be a string.")
+    found = gateway.task_ids.theirs(ours, call.client_id)
+    if found is None or all(source.server != found[0] for source in call.view().sources):
+        return tasks.UNKNOWN
+    return Address(found[0], {**params, "taskId": to_raw(found[1])})
+
+
+def _named(gateway: Gateway, call: Relayed, address: Address, response: ClientResponse) -> ClientResponse:
+    """The client; where the answer may be a task, behind what gives tasks our names."""
+    method = call.message.method
+    may_be_task = method in tasks.METHODS or (
+        method == "tools/call" and ("task" in call.message.params or tasks.declared(call.meta.get(CLIENT_CAPABILITIES)))
+    )
+    if not may_be_task:
+        return response
+    return Renamer(response, lambda theirs: gateway.task_ids.ours(address.server, theirs, call.client_id))
 
 
 def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
@@ -171,7 +229,7 @@ def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:
     """Seconds a call may take without a sign of life, and in all."""
-    silence = spec.timeout if method == "tools/call" else METHOD_TIMEOUT
+    silence = METHOD_TIMEOUT if method in METHODS and method not in _LASTING else spec.timeout
     return min(silence, spec.max_timeout), spec.max_timeout
 
 
@@ -200,6 +258,20 @@ class Onlooker:
 
     async def closed(self) -> None:
         await self._client.closed()
+
+
+class Renamer(Onlooker):
+    """Stands before a client whose answer may be a task, and gives it our id."""
+
+    def __init__(self, client: ClientResponse, rename: tasks.Rename) -> None:
+        super().__init__(client)
+        self._rename = rename
+
+    async def stream(self, notice: Noticed) -> None:
+        await self._client.stream(notice)
+
+    async def reply(self, outcome: Result | PeerError | Fault) -> None:
+        await self._client.reply(tasks.renamed(outcome, self._rename) if isinstance(outcome, Result) else outcome)
 
 
 class Guess(Onlooker):

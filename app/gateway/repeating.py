@@ -8,6 +8,7 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
+from app.protocol.methods import METHODS
 from app.relay.catalog import ServerCatalog
 from app.relay.events import PeerError, Request
 from app.upstream.errors import HttpRefusal
@@ -42,7 +43,7 @@ def error_code(error: PeerError) -> int:
 def harmless(request: Request, catalog: ServerCatalog | None) -> bool:
     """Whether sending the request twice does no more than sending it once, by what the server says of itself."""
     if request.method != "tools/call":
-        return True
+        return request.method in METHODS
     name = text_of(request.params.get("name"))
     item = next((tool for tool in catalog.tools if tool.key == name), None) if catalog else None
     raw = item.members.get("annotations") if item else None

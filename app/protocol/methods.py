@@ -53,7 +53,19 @@ METHODS: dict[str, Method] = {
     "prompts/get": Method(Answer.RELAY, _BOTH, "prompts"),
     "resources/read": Method(Answer.RELAY, _BOTH, "resources"),
     "completion/complete": Method(Answer.RELAY, _BOTH, "completions"),
+    "tasks/get": Method(Answer.RELAY, _BOTH, "tasks"),
+    "tasks/cancel": Method(Answer.RELAY, _BOTH, "tasks"),
+    "tasks/update": Method(Answer.RELAY, _MODERN, "tasks"),
+    "tasks/result": Method(Answer.RELAY, _LEGACY, "tasks"),
 }
+# Of some revision, and not for a server to be asked through us: the list of tasks would be everybody's.
+_NEVER_PASSED = frozenset(
+    {
+        "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list",
+        "sampling/createMessage", "elicitation/create", "roots/list", "notifications/cancelled",
+        "notifications/initialized", "notifications/progress", "notifications/roots/list_changed",
+    }
+)  # fmt: skip
 
 # Complete results of these carry `ttlMs` and `cacheScope` (2026-07-28, caching).
 CACHEABLE = frozenset(
@@ -65,3 +77,8 @@ def method_for(name: str, era: Era) -> Method | None:
     """The method as this era knows it; None when it does not."""
     method = METHODS.get(name)
     return method if method and era in method.eras else None
+
+
+def is_foreign(name: str) -> bool:
+    """Whether no revision has a client send this, so that only the server that it is meant for can know it."""
+    return name not in METHODS and name not in _NEVER_PASSED

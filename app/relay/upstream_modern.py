@@ -29,7 +29,10 @@ def to_params(request: Request, token: int, version: str) -> bytes:
         meta[CLIENT_INFO] = OUR_INFO
     if request.token:
         meta[PROGRESS_TOKEN] = msgspec.Raw(b"%d" % token)
-    return msgspec.json.encode({**request.params, "_meta": meta})
+    params = request.params
+    if "task" in params and request.method == "tools/call":  # how 2025-11-25 asks for a task; here the server decides
+        params = {name: value for name, value in params.items() if name != "task"}
+    return msgspec.json.encode({**params, "_meta": meta})
 
 
 def to_headers(request: Request, version: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from functools import cached_property
 import msgspec
 
 from app.protocol.versions import Era
-from app.relay import downstream_legacy, downstream_modern
+from app.relay import downstream_legacy, downstream_modern, tasks
 from app.relay.catalog import Hint, Members, tells_updates
 from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matches_template
 from app.relay.hints import UNHINTED
@@ -112,6 +112,12 @@ class View:
         if "resources" in found and not any(map(tells_updates, told)):
             found["resources"] = {"listChanged": True}
         return found
+
+    def task_capabilities(self, era: Era) -> dict[str, dict[str, object]]:
+        """What is offered of tasks in that era's form, where a visible server has them in it."""
+        if not any(source.catalog and tasks.offers(source.catalog.capabilities, era) for source in self.sources):
+            return {}
+        return {"extensions": {tasks.EXTENSION: {}}} if era is Era.MODERN else {"tasks": tasks.OFFERED}
 
     def instructions(self) -> str:
         """The servers' own instructions, each under the prefix its tools have."""

@@ -168,6 +168,14 @@ class Connection:
         body = b'{"jsonrpc":"2.0","method":%b%b}' % (self._encoded(method), b',"params":' + params if params else b"")
         self.transport.send(Outgoing(method, body, None, {**self._legacy_headers, **(headers or {})}))
 
+    def tell(self, request: Request) -> None:
+        """Relay a notification."""
+        if self.era is Era.LEGACY:
+            self.notify(request.method, upstream_legacy.to_params(request, 0))
+            return
+        headers = upstream_modern.to_headers(request, self.version) if self.remote else _NO_HEADERS
+        self.notify(request.method, upstream_modern.to_params(request, 0, self.version), headers)
+
     async def ask(
         self, method: str, params: bytes, headers: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> Result | PeerError:

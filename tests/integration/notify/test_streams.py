@@ -105,6 +105,7 @@ async def test_a_key_that_expires_closes_its_streams(tmp_path: Path) -> None:
             assert not stays.ended.is_set()
 
 
+@pytest.mark.requirement("cancel.teardown")
 async def test_a_stop_ends_every_stream_in_good_order_within_half_a_second(tmp_path: Path) -> None:
     config = {"mcpServers": {"bench": workbench("bench")}}
     with running_gateway(config, keys={WIDE: "wide"}, edge=True) as own:

@@ -1,5 +1,6 @@
 """Caching hints through the gateway: merged, no longer than true, honoured inside, and gone for older clients."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,18 @@ async def test_a_resource_comes_with_its_servers_hints_or_with_careful_ones(clie
     assert set(legacy) == {"contents"}
 
 
+@pytest.mark.requirement("cache.kept")
+async def test_a_resource_is_asked_of_its_server_each_time(client: Make) -> None:
+    async def reads() -> int:
+        seen = json.loads((await client("new").call("seen")).text)
+        return sum(one["method"] == "resources/read" for one in seen)
+
+    before = await reads()
+    for params in ({}, {"inputResponses": {}}, {}):
+        assert (await client("new").ask("resources/read", {"uri": "poly://one", **params})).result["contents"]
+    assert await reads() == before + 3
+
+
 @pytest.fixture(scope="module")
 def fleeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Two servers, one whose lists are good for no time and one whose are for long, and keys with different rights."""
@@ -59,7 +72,7 @@ def of(house: Gateway, server: str, key: str = ANN) -> Caller:
     return Caller(house.host, house.port, key, "modern", path=f"/servers/{server}/mcp")
 
 
-@pytest.mark.requirement("cache.access", "cache.shared")
+@pytest.mark.requirement("cache.shared", "cache.access")
 async def test_where_keys_have_different_rights_nothing_is_said_to_be_for_everybody(fleeting: Gateway) -> None:
     for key in (ANN, NARROW):
         caller = of(fleeting, "lasting", key)

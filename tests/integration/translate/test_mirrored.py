@@ -24,7 +24,7 @@ async def last_call(caller: Caller) -> dict[str, Any]:
     return [one for one in seen if one["method"] == "tools/call" and one["params"]["name"] == "routed"][-1]
 
 
-@pytest.mark.requirement("param.validated", "param.missing", "param.decoded", "param.case", "param.status")
+@pytest.mark.requirement("param.validated", "param.missing", "param.decoded", "param.status", "param.case")
 @pytest.mark.parametrize("server", ["new", "old", "pipe"])
 async def test_what_a_modern_client_mirrors_must_be_there_and_agree(client: Make, server: str) -> None:
     caller = client(server)
@@ -58,6 +58,7 @@ async def test_headers_that_no_tool_asks_for_mean_nothing(client: Make) -> None:
     assert reply.status == 200, reply
 
 
+@pytest.mark.requirement("param.sent")
 async def test_a_server_is_sent_headers_made_from_the_body_and_none_of_the_clients(client: Make) -> None:
     caller = client()
     params = ("Mcp-Param-Region", "=?base64?ZXU=?="), ("Mcp-Param-Other", "x"), ("X-Own", "y")
@@ -78,6 +79,7 @@ async def test_a_legacy_client_mirrors_nothing_and_its_modern_server_gets_the_he
     assert (headers["mcp-param-region"], headers["mcp-param-count"]) == ("=?base64?IHBhZGRlZCA=?=", "3")
 
 
+@pytest.mark.requirement("param.tools")
 async def test_a_tool_with_an_annotation_that_is_none_is_listed_only_where_none_is_sent(client: Make) -> None:
     for server, shown in (("new", False), ("old", True), ("pipe", True)):
         tools = [tool["name"] for tool in (await client(server).ask("tools/list")).result["tools"]]

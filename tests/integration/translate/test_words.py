@@ -63,7 +63,7 @@ async def test_a_resource_that_is_not_there_is_a_wrong_param_with_its_uri_to_a_m
         assert (legacy.status, legacy.error["data"]["uri"]) == (200, "poly://none")
 
 
-@pytest.mark.requirement("codes.undefined", "codes.integers")
+@pytest.mark.requirement("codes.integers", "codes.undefined")
 @pytest.mark.parametrize("code", [0, -32000, -32099, "text"])
 async def test_a_code_without_a_meaning_is_an_internal_error_to_a_modern_client(client: Make, code: object) -> None:
     error = {"code": code, "message": "broken", "data": 5}

@@ -34,6 +34,7 @@ LISTS = (
     "server/discover",
     "resources/read",
 )
+LOGGED = {"level": "emergency", "logger": "polyglot", "data": "never to be seen by whoever did not ask"}
 NOW = "2026-07-28T00:00:00Z"
 
 
@@ -256,6 +257,7 @@ class Http(BaseHTTPRequestHandler):
     def progress(self, ident: object, params: Json) -> None:
         self.begin()
         token = params.get("_meta", {}).get("progressToken")
+        self.event("notifications/message", LOGGED)
         for value in params["arguments"]["values"]:
             if token is not None:
                 self.event("notifications/progress", {"progressToken": token, "progress": value})
@@ -322,8 +324,13 @@ def over_stdio() -> None:
             continue
         reply: Json = {"jsonrpc": "2.0", "id": ident}
         if method == "tools/call" and params["name"] == "steps":
+            print(json.dumps({"jsonrpc": "2.0", "method": "notifications/message", "params": LOGGED}), flush=True)
+            if params["arguments"].get("asks"):
+                asked = {"jsonrpc": "2.0", "id": "mine", "method": "roots/list"}
+                print(json.dumps(asked), flush=True)
+                sys.stdin.readline()
             for value in params["arguments"]["values"]:
-                told = {"progressToken": params["_meta"]["progressToken"], "progress": value}
+                told = {"progressToken": params.get("_meta", {}).get("progressToken"), "progress": value}
                 print(json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": told}), flush=True)
         try:
             reply["result"] = text("stepped") if params.get("name") == "steps" else answer(method, params, False)

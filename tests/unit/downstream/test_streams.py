@@ -157,6 +157,7 @@ async def test_a_client_that_takes_no_goodbye_is_left(door: Door, monkeypatch: p
             await served
 
 
+@pytest.mark.requirement("listen.acknowledged", "listen.named")
 @pytest.mark.parametrize("ident", [7, "seven"])
 async def test_a_subscription_is_acknowledged_first_and_every_message_names_it(door: Door, ident: object) -> None:
     async with door.open(*listen(ident=ident)) as wire:

@@ -41,6 +41,7 @@ def headers_of(*pairs: tuple[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
 
 
+@pytest.mark.requirement("param.tools")
 @pytest.mark.parametrize(
     "schema",
     [
@@ -98,6 +99,7 @@ VALUES: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.requirement("param.sent")
 @pytest.mark.parametrize("arguments", VALUES, ids=json.dumps)
 def test_what_is_sent_is_what_the_sdk_sends_and_what_the_sdk_accepts(arguments: dict[str, Any]) -> None:
     sent = param_headers(annotations(), raw(arguments))
@@ -106,7 +108,7 @@ def test_what_is_sent_is_what_the_sdk_sends_and_what_the_sdk_accepts(arguments: 
     assert check_params(annotations(), raw(arguments), headers_of(*sent.items())) is None
 
 
-@pytest.mark.requirement("param.validated", "param.missing", "param.null", "param.case", "param.decoded")
+@pytest.mark.requirement("param.validated", "param.missing", "param.null", "param.decoded", "param.case")
 @pytest.mark.parametrize(
     ("arguments", "sent"),
     [
@@ -148,6 +150,7 @@ def test_what_a_client_mirrors_is_judged_as_the_sdks_server_judges_it(
         assert ours.startswith("Mcp-Param-")
 
 
+@pytest.mark.requirement("param.characters")
 def test_a_value_with_characters_that_no_header_carries_is_refused() -> None:
     sent: list[tuple[bytes, bytes]] = [(b"mcp-param-region", "ä".encode())]
     assert "no header may" in str(check_params(annotations(), raw({"region": "ä"}), sent))

@@ -25,6 +25,7 @@ def test_where_rights_differ_a_modern_result_is_for_its_own_client() -> None:
     )
 
 
+@pytest.mark.requirement("messages.result_type")
 def test_a_legacy_servers_result_is_marked_complete_and_keeps_all_it_has() -> None:
     result = json.loads(to_result("tools/call", Result(msgspec.Raw(b'{"content":[],"x":{"y":1}}'), Era.LEGACY)))
     assert result.pop("_meta") == {SERVER_INFO: IDENTITY}
@@ -49,7 +50,7 @@ def test_most_errors_pass_as_they_are(code: bytes) -> None:
     assert to_error(error) is error
 
 
-@pytest.mark.requirement("codes.undefined", "codes.integers", "codes.reserved")
+@pytest.mark.requirement("codes.integers", "codes.undefined", "codes.retired")
 @pytest.mark.parametrize("code", [b"0", b"-32000", b"-32019", b"-32023", b"-32042", b"-32099", b'"text"', b"1.5"])
 def test_a_code_that_means_nothing_in_this_revision_is_an_internal_error_that_keeps_what_it_was(code: bytes) -> None:
     told = to_error(PeerError(msgspec.Raw(b'{"code":%b,"message":"m","data":[1.0]}' % code)))
@@ -57,6 +58,7 @@ def test_a_code_that_means_nothing_in_this_revision_is_an_internal_error_that_ke
     assert bytes(told.raw) == b'{"code":-32603,"message":"m","data":{"original":{"code":%b,"data":[1.0]}}}' % code
 
 
+@pytest.mark.requirement("codes.integers")
 def test_an_error_without_code_or_message_is_given_them() -> None:
     for raw in (b"{}", b'{"code":5}', b'{"message":"m"}'):
         told = to_error(PeerError(msgspec.Raw(raw)))
@@ -73,6 +75,7 @@ def test_a_resource_that_is_not_found_is_a_wrong_param_in_this_revision() -> Non
     assert msgspec.json.encode(fault.data) == b'{"uri":"f:///x"}'
 
 
+@pytest.mark.requirement("http.cancelled")
 def test_closing_the_response_is_the_cancel() -> None:
     assert Disconnected() == HUNG_UP
 

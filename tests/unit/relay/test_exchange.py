@@ -51,6 +51,7 @@ def test_a_servers_own_error_is_an_answer_like_any_other() -> None:
     (calling() >> Finished(ERROR) << Release() << Reply(ERROR)).end(State.DONE)
 
 
+@pytest.mark.requirement("ask.methods")
 def test_a_question_that_the_client_cannot_be_asked_is_a_fault() -> None:
     (calling() >> NeedsInput(QUESTION) << Release() << Reply(UNASKABLE)).end(State.DONE)
 
@@ -116,6 +117,7 @@ def test_a_closed_connection_that_is_no_cancel_lets_the_call_run_to_its_answer()
     (calling() >> Detached() >> Finished(RESULT) << Release() << Reply(RESULT)).end(State.DONE)
 
 
+@pytest.mark.requirement("cancel.races")
 @pytest.mark.parametrize("late", [Finished(RESULT), PROGRESS, Failed(FAULT), Cancelled(), Disconnected(), Leased()])
 def test_after_the_end_nothing_follows_from_anything(late: Event) -> None:
     (calling() >> Finished(RESULT) << Release() << Reply(RESULT) >> late).end(State.DONE)

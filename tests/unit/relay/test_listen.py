@@ -57,6 +57,7 @@ def test_a_filter_of_another_shape_is_a_fault_of_the_parameters(sent: dict[str, 
     assert found.kind is Kind.INVALID_PARAMS
 
 
+@pytest.mark.requirement("listen.named")
 @pytest.mark.parametrize("ident", [b"1", b'"1"', b"1.0"])
 def test_every_message_names_its_subscription_by_the_id_as_it_was_sent(ident: bytes) -> None:
     acknowledged = listen.acknowledged(ident, Filter(("tools", "resources"), ("a:b",)))
