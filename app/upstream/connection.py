@@ -13,15 +13,12 @@ import anyio
 import msgspec
 
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.versions import Era
 from app.relay import upstream_legacy, upstream_modern
 from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
-from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, UPDATED
-from app.relay.logs import MESSAGE, named
 from app.upstream.errors import UpstreamError
-from app.upstream.logging_level import LoggingLevel
 from app.upstream.transport import Outgoing, Transport
+from app.upstream.unasked import Feed, Unasked
 from app.upstream.wire import (
     ABSENT,
     Envelope,
@@ -32,17 +29,10 @@ from app.upstream.wire import (
     read_batch,
     read_envelope,
     repaired,
-    subscription_id,
 )
 
 log = logging.getLogger("app.upstream")
 
-# The kinds of list whose change a server may announce.
-CHANGES = {
-    "notifications/tools/list_changed": "tools",
-    "notifications/prompts/list_changed": "prompts",
-    "notifications/resources/list_changed": "resources",
-}
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
 _NO_HEADERS: dict[str, str] = {}
@@ -73,19 +63,16 @@ class Connection:
         """Why the session is over; None while it lives."""
         self.transport = transport
         self.remote = remote
-        self._on_changed = on_changed
+        self.unasked = Unasked(server, on_changed)
+        """What the server says of its own accord."""
         self._on_closed = on_closed
         self._pending: dict[int, Sink] = {}
         self._next_id = 1
         self._methods: dict[str, bytes] = {}
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
-        self._feeds: dict[int, Callable[[msgspec.Raw], None] | None] = {}
-        self.on_updated: Callable[[str | None], None] | None = None
-        """Hears of each resource that the server says has changed; None: some may have, and nobody heard."""
         self._on_failed: Callable[[Fault, int], None] | None = None
-        self.logs = LoggingLevel()
-        self._waiting: dict[int, str] = {}
+        self._waiting: set[int] = set()
         self.heard = 0
         """Messages received so far: it rises while the server lives."""
         self._failures = 0
@@ -97,7 +84,7 @@ class Connection:
     @property
     def pending(self) -> int:
         """Requests under way, without the feeds, which are no calls."""
-        return len(self._pending) - sum(feed in self._pending for feed in self._feeds)
+        return len(self._pending) - sum(feed in self._pending for feed in self.unasked.feeds)
 
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
@@ -114,7 +101,7 @@ class Connection:
 
         `on_failed` hears of each request that got no answer, and how many did in a row.
         """
-        self._on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
+        self.unasked.on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
         if self.fault:
             on_closed(self.fault)
 
@@ -122,13 +109,13 @@ class Connection:
         """Relay a request; returns our id for `cancel`. The sink may be called before this returns."""
         request_id = self._next_id
         if self.era is Era.LEGACY:
-            level = self.logs.lowered_by(request) if request.meta else None
+            level = self.unasked.logs.lowered_by(request) if request.meta and not self.fault else None
             if level is not None:
                 return self._send_at_level(level, request, sink)
             params, headers = upstream_legacy.to_params(request, request_id), self._legacy_headers
         else:
             if request.meta:
-                self.logs.mark(request_id, request, self._pending)
+                self.unasked.logs.mark(request_id, request, self._pending)
             params = upstream_modern.to_params(request, request_id, self.version)
             headers = _NO_HEADERS
             if self.remote:
@@ -142,21 +129,25 @@ class Connection:
         self._pending[request_id] = sink
 
         def then(event: UpstreamEvent) -> None:
-            if isinstance(event, Noticed) or self._waiting.pop(request_id, None) is None:
+            if isinstance(event, Noticed) or request_id not in self._waiting:
                 return
+            self._waiting.discard(request_id)
             if request_id not in self._pending:
                 return  # the session has ended
             params = upstream_legacy.to_params(request, request_id)
             body = self._body(request_id, request.method, params)
             self.transport.send(Outgoing(request.method, body, request_id, self._legacy_headers))
 
-        self._waiting[request_id] = level
+        self._waiting.add(request_id)
         self._write("logging/setLevel", b'{"level":"%b"}' % level.encode(), self._legacy_headers, then)
         return request_id
 
     def cancel(self, request_id: int, reason: str) -> None:
         """The answer is wanted no more: tell the server, forget the request. Unknown ids are ignored."""
-        if self._pending.pop(request_id, None) is None or self._waiting.pop(request_id, None) is not None:
+        if self._pending.pop(request_id, None) is None:
+            return
+        if request_id in self._waiting:
+            self._waiting.discard(request_id)
             return
         if not self.transport.cancels_by_closing:
             params = msgspec.json.encode({"requestId": request_id, "reason": reason})
@@ -187,22 +178,26 @@ class Connection:
         return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
 
     async def subscribe(
-        self, request: Request, acknowledged: Callable[[msgspec.Raw], None] | None = None
+        self,
+        request: Request,
+        acknowledged: Callable[[msgspec.Raw], None] | None = None,
+        of_task: Callable[[msgspec.Raw], None] | None = None,
     ) -> Result | PeerError:
         """`call` for a feed of changes: it lasts. Raises when it is lost.
 
         `acknowledged` hears the params of its acknowledgement; without it that counts as a change of the lists.
+        `of_task` hears the params of what is told of tasks on it.
         """
         feed = self._next_id
 
         def send(sink: Sink) -> int:
-            self._feeds[feed] = acknowledged
+            self.unasked.feeds[feed] = Feed(acknowledged, of_task)
             return self.send(request, sink)
 
         try:
             return await self._answer(send, request.method, None)
         finally:
-            del self._feeds[feed]
+            del self.unasked.feeds[feed]
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
         last: list[Finished | NeedsInput | Failed] = []
@@ -280,7 +275,7 @@ class Connection:
             sink(Failed(fault))
         elif request_id is None:
             log.info("server=%s a message was not delivered: %s", self.server, fault.message)
-        if request_id is not None and request_id not in self._feeds and self._on_failed:
+        if request_id is not None and request_id not in self.unasked.feeds and self._on_failed:
             self._failures += 1
             self._on_failed(fault, self._failures)
 
@@ -329,38 +324,8 @@ class Connection:
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
-        elif method == MESSAGE:
-            self._logged(params, origin)
-        elif method == UPDATED:
-            uri = text_of((members_of(params) or {}).get("uri"))
-            if self.on_updated and uri is not None:
-                self.on_updated(uri)
-        elif method == ACKNOWLEDGED:
-            self._feed_opened(params)
-        elif (kind := CHANGES.get(method)) and self._on_changed:
-            self._on_changed(kind)
-        # Anything else names no request, and this session is shared: nobody may be shown it.
-
-    def _logged(self, params: msgspec.Raw, origin: int | None) -> None:
-        """A log message goes to the call it is of. What nobody can tell of is dropped: it may be another client's."""
-        if origin is None and self.era is Era.MODERN:
-            origin = self.logs.only_one(self._pending)
-        sink = self._pending.get(origin) if origin is not None else None
-        if sink is not None:
-            sink(Noticed(MESSAGE, named(params, self.server)))
-
-    def _feed_opened(self, params: msgspec.Raw) -> None:
-        """A feed that opens may have missed a change of any kind. A legacy session's stream opens as its feed."""
-        meta = members_of((members_of(params) or {}).get("_meta", b"")) or {}
-        named = subscription_id(meta.get(SUBSCRIPTION_ID, ABSENT))
-        acknowledged = self._feeds.get(named) if named is not None else None
-        if acknowledged is not None:
-            acknowledged(params)
-            return
-        if self._on_changed:
-            self._on_changed("tools")
-        if self.on_updated and self.era is Era.LEGACY:
-            self.on_updated(None)
+        else:
+            self.unasked.take(method, params, self.era, self._pending, origin)
 
     def _asked(self, method: str, request_id: float | str) -> None:
         # Shared sessions declare no capabilities, so there is nothing else that a server may ask for.

@@ -87,7 +87,7 @@ async def discover(connection: Connection, timeout: float, capabilities: dict[st
 
 def _negotiated(connection: Connection, era: Era, agreed: str, raw: msgspec.Raw) -> Negotiated:
     found = msgspec.json.decode(raw, type=_Handshake)
-    connection.logs.offered = "logging" in found.capabilities
+    connection.unasked.logs.offered = "logging" in found.capabilities
     legacy_too = any(known in found.supported_versions for known in LEGACY_VERSIONS)
     hint = read_hint(members_of(raw) or {}) if era is Era.MODERN else Hint()
     return Negotiated(era, agreed, found.capabilities, found.instructions or "", found.server_info, legacy_too, hint)

@@ -285,7 +285,7 @@ def test_a_modern_server_on_one_wire_logs_for_the_only_call_that_asked(connectio
 def test_a_call_waits_until_its_server_has_taken_the_level_and_is_sent_whatever_it_says(
     wire: RecordedWire, connection: Connection
 ) -> None:
-    connection.logs.offered = True
+    connection.unasked.logs.offered = True
     events: list[UpstreamEvent] = []
     call = connection.send(at_level("debug"), events.append)
     (asked,) = wire.messages
@@ -301,7 +301,7 @@ def test_a_call_waits_until_its_server_has_taken_the_level_and_is_sent_whatever_
 def test_a_call_that_is_cancelled_or_lost_before_it_is_sent_is_never_sent(
     wire: RecordedWire, connection: Connection
 ) -> None:
-    connection.logs.offered = True
+    connection.unasked.logs.offered = True
     events: list[UpstreamEvent] = []
     first = connection.send(at_level("info"), events.append)
     connection.cancel(first, "no")
