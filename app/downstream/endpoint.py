@@ -22,13 +22,15 @@ from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import UNKNOWN_SESSION, Streams
 from app.gateway.driver import INTERNAL
 from app.gateway.gateway import Gateway
-from app.gateway.relaying import Relayed, relay
+from app.gateway.relayed import Relayed
+from app.gateway.relaying import relay
 from app.gateway.sessions import Session
 from app.protocol.classify import Head, Headers, Inbound, classify, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, text_of
 from app.protocol.methods import Answer
-from app.protocol.versions import LEGACY_VERSIONS, Era
+from app.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
+from app.relay.answerable import of_session
 from app.relay.events import Result
 from app.relay.view import View
 
@@ -157,10 +159,12 @@ class Endpoint:
         return sessions.find(principal.client_id, inbound.session)
 
     async def _notified(self, visit: Visit) -> None:
-        """202 for a notification; a response answers nothing we asked."""
+        """202 for a notification, and for a response, also one that answers nothing: it may be late."""
         message = visit.inbound.message
         if not message.method:
-            await visit.response.reply(Fault(Kind.INVALID_REQUEST, "This response answers no request of the gateway."))
+            known = visit.session is not None and visit.session.asked.answered(message)
+            visit.response.outcome = "answer" if known else "late_answer"
+            await send_empty(visit.send, 202)
             return
         if message.method == "notifications/cancelled" and visit.session is not None:
             visit.session.cancel(
@@ -196,6 +200,8 @@ class Endpoint:
             await visit.response.reply(version)
             return
         session = self._gateway().sessions.open(visit.principal.client_id, version)
+        declared = visit.inbound.message.params.get("capabilities", NO_RAW)
+        session.capabilities = of_session(declared, urls=version == LATEST_LEGACY)
         visit.response.headers.append((SESSION, session.id.encode()))
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
 
@@ -209,6 +215,7 @@ class Endpoint:
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
+            inbound.accept.stream,
         )
         return await relay(self._gateway(), call, visit.response)
 

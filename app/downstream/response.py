@@ -9,6 +9,7 @@ byte for `WRITE_TIMEOUT` seconds is gone.
 import asyncio
 from contextlib import nullcontext
 
+import msgspec
 from litestar.types import Message, Receive, Send
 
 from app.downstream.faults import to_answer, to_peer_answer
@@ -95,6 +96,11 @@ class RelayResponse:
         """Pass a notification on; dropped for a client that takes JSON alone."""
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
+
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        """Ask the client something, by a request of that id; `question` is method and params."""
+        if await self._started():
+            await self._write(encode_event(jsonrpc.request(ident, question)), more=True)
 
     async def keep_alive(self) -> None:
         """Show that the call lives, to the client and to every proxy in the path."""

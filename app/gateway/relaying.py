@@ -4,46 +4,24 @@ The rest of a call is the driver's. A resource that no server lists is asked of 
 order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 """
 
-from collections.abc import Callable
-
 import msgspec
 from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
 from app.gateway.addressing import Address, addresses
-from app.gateway.driver import ClientResponse, Driver
+from app.gateway.client_response import ClientResponse
+from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
-from app.gateway.sessions import Session
+from app.gateway.introducing import answers_in, introduce
+from app.gateway.relayed import Relayed
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import Message
-from app.protocol.meta import CLIENT_CAPABILITIES
-from app.protocol.versions import Era
 from app.relay.answerable import NONE, answerable
-from app.relay.catalog import Members
-from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, binding_of, with_state
+from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, with_state
 from app.relay.events import Noticed, PeerError, Request, Result
-from app.relay.view import View
 from app.upstream.upstream import Upstream
 
 # Never sent: the call goes on to the server whose name it is.
 ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
-
-
-class Relayed(msgspec.Struct, frozen=True):
-    """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
-
-    `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view; `turn` is what it
-    continues, where it answers a server's question.
-    """
-
-    client_id: str
-    session: Session | None
-    era: Era
-    message: Message
-    meta: Members
-    token: bytes
-    view: Callable[[], View]
-    turn: Turn | None = None
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
@@ -53,6 +31,9 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
         await response.reply(resumed)
         return ""
     call = resumed
+    if call.turn is not None and call.turn.call:
+        await _come_back(gateway, call, call.turn, response)
+        return call.turn.server
     while True:
         found = _addresses(call)
         if isinstance(found, Fault):
@@ -82,14 +63,10 @@ def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
     state = message.params.get(STATE)
     if state is None or bytes(state) == b"null" or message.method not in ASKABLE:
         return call
-    turn = gateway.continuations.resume(state, _binding(call))
+    turn = gateway.continuations.resume(state, call.binding)
     if isinstance(turn, Fault):
         return turn
     return replace(call, message=replace(message, params=with_state(message.params, turn)), turn=turn)
-
-
-def _binding(call: Relayed) -> bytes:
-    return binding_of(call.client_id, call.message.method, call.message.params)
 
 
 def _addresses(call: Relayed) -> list[Address] | Fault:
@@ -115,21 +92,35 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         return
     driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
     driver.client = call.client_id
-    if call.era is Era.MODERN and call.message.method in ASKABLE:
-        driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
+    if call.message.method in ASKABLE:
+        introduce(gateway, call, driver, spec)
     if isinstance(response, Guess):
         driver.addressed = lambda: _addressed_again(call, upstream, response)
     ident = bytes(call.message.id)
     gateway.drivers.add(driver)
     if call.session is not None:
         call.session.started(ident, driver.inbox)
-    try:
-        await driver.run(_request(call, upstream, address), response)
-    finally:
+    over = driver.on_over
+
+    def ended() -> None:
+        over()
         gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)
             gateway.sessions.rested(call.session)
+
+    driver.on_over = ended
+    await driver.run(_request(call, spec, address), response)
+
+
+async def _come_back(gateway: Gateway, call: Relayed, turn: Turn, response: ClientResponse) -> None:
+    """Go on with the call that waits for these answers."""
+    found = _addresses(call)
+    driver = None if isinstance(found, Fault) else gateway.parking.claim(turn.call, turn.number)
+    if driver is None:
+        await response.reply(found if isinstance(found, Fault) else REFUSED)
+    else:
+        await driver.resume(answers_in(call.message.params), response)
 
 
 def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:
@@ -141,13 +132,11 @@ def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Reque
     if here is None:
         guess.wrong = True
         return ELSEWHERE
-    return _request(call, upstream, here)
+    return _request(call, upstream.spec, here)
 
 
-def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
-    # A legacy client's session is none that a modern server could ask through.
-    declared = call.meta.get(CLIENT_CAPABILITIES) if call.era is Era.MODERN else None
-    capabilities = answerable(declared, remote=upstream.spec.remote) if declared else NONE
+def _request(call: Relayed, spec: ServerSpec, address: Address) -> Request:
+    capabilities = answerable(call.declared, roots=spec.roots) if spec.pool != "one" else NONE
     return Request(call.message.method, address.params, call.meta, call.token, capabilities)
 
 
@@ -194,6 +183,9 @@ class Guess(Onlooker):
     async def stream(self, notice: Noticed) -> None:
         await self._client.stream(notice)
 
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        await self._client.ask(ident, question)
+
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         if not self.wrong:
             await self._client.reply(outcome)
@@ -215,6 +207,9 @@ class Probe(Onlooker):
 
     async def stream(self, notice: Noticed) -> None:
         """Nothing: which server will answer is not known yet."""
+
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        await self._client.ask(ident, question)
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         self.outcome = outcome

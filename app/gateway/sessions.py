@@ -8,7 +8,9 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from app.gateway.asked import Asked
 from app.gateway.inbox import Inbox
+from app.relay.answerable import NONE
 from app.relay.events import Cancelled
 
 IDLE_SECONDS = 30 * 60.0
@@ -26,13 +28,16 @@ class Session:
     `on_end` is set while its stream is open, and ends that when the session ends.
     """
 
-    __slots__ = ("_running", "client_id", "id", "last_used", "on_end", "version")
+    __slots__ = ("_running", "asked", "capabilities", "client_id", "id", "last_used", "on_end", "version")
 
     def __init__(self, session_id: str, client_id: str, version: str, now: float) -> None:
         self.id = session_id
         self.client_id = client_id
         self.version = version
         self.last_used = now
+        self.capabilities = NONE
+        """What its client can be asked: the object of capabilities that it declared, of those that are questions."""
+        self.asked = Asked()
         self.on_end: Callable[[], None] | None = None
         self._running: dict[bytes, list[Inbox]] = {}
 
@@ -50,6 +55,7 @@ class Session:
 
     def end(self) -> None:
         """It is forgotten: its stream ends too."""
+        self.asked.end()
         if self.on_end is not None:
             self.on_end()
 
