@@ -8,9 +8,12 @@ import msgspec
 from app.protocol.classify import Inbound
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
-from app.protocol.meta import IDENTITY, SERVER_INFO
+from app.protocol.meta import CLIENT_CAPABILITIES, IDENTITY, SERVER_INFO
 from app.protocol.methods import Answer, Method
-from app.protocol.versions import SUPPORTED_VERSIONS, Era, negotiate
+from app.protocol.versions import LATEST_LEGACY, SUPPORTED_VERSIONS, Era, negotiate
+from app.relay import tasks
+from app.relay.catalog import Hint
+from app.relay.hints import UNHINTED, scope_of
 from app.relay.view import LISTED, View
 
 _LISTING = {member: listing for listing, member in LISTED.items()}
@@ -20,21 +23,21 @@ def initialize(view: View, version: str) -> bytes:
     """The result of `initialize`, for the negotiated `version`."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": view.capabilities,
+        "capabilities": view.capabilities | (view.task_capabilities(Era.LEGACY) if version == LATEST_LEGACY else {}),
         "serverInfo": IDENTITY,
     }
     instructions = view.instructions()
     return msgspec.json.encode(result | {"instructions": instructions} if instructions else result)
 
 
-def discover(view: View) -> bytes:
-    """The result of `server/discover`."""
+def discover(view: View, hint: Hint = UNHINTED) -> bytes:
+    """The result of `server/discover`; `hint` says how long it stays good."""
     result: dict[str, object] = {
         "resultType": "complete",
         "supportedVersions": SUPPORTED_VERSIONS,
-        "capabilities": view.capabilities,
-        "ttlMs": 0,
-        "cacheScope": "private",
+        "capabilities": view.capabilities | view.task_capabilities(Era.MODERN),
+        "ttlMs": hint.ttl,
+        "cacheScope": scope_of(hint),
         "_meta": {SERVER_INFO: IDENTITY},
     }
     instructions = view.instructions()
@@ -55,6 +58,8 @@ def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
     Modern alone (2026-07-28, "Unknown methods"); legacy clients ask for lists that nobody has, and get empty ones. A
     call by name answers as any unknown name does, so that nobody learns what is hidden.
     """
+    if method.capability == "tasks":
+        return _unoffered_task(view, inbound)
     if inbound.era is Era.LEGACY or method.capability in view.capabilities:
         return None
     if not (method.answer is Answer.LIST or method.capability == "completions"):
@@ -62,8 +67,17 @@ def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
     return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
 
 
-def listing(view: View, inbound: Inbound, method: Method) -> bytes | Fault:
+def _unoffered_task(view: View, inbound: Inbound) -> Fault | None:
+    """Why a request about tasks goes no further: nobody here has any, or the client has not said that it knows them."""
+    if not view.task_capabilities(inbound.era):
+        return Fault(Kind.METHOD_NOT_FOUND, "No server here offers tasks.")
+    if inbound.era is Era.MODERN and not tasks.declared(inbound.meta.members.get(CLIENT_CAPABILITIES)):
+        return tasks.UNDECLARED
+    return None
+
+
+def listing(view: View, inbound: Inbound, method: Method, hint: Hint = UNHINTED) -> bytes | Fault:
     """The result of a list method. Everything is on one page, so there is no cursor we could have given."""
-    if "cursor" in inbound.message.params:
+    if bytes(inbound.message.params.get("cursor", b"null")) != b"null":
         return Fault(Kind.INVALID_PARAMS, "Unknown cursor: every list is one page.")
-    return view.list_result(_LISTING[method.listed], inbound.era)
+    return view.list_result(_LISTING[method.listed], inbound.era, hint)

@@ -5,8 +5,8 @@ session and its place, and lets `answers` or `gateway.relaying` do the rest (INT
 """
 
 import logging
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -14,22 +14,28 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from app.config.keys import Principal
 from app.downstream import answers
+from app.downstream.batches import Batch
 from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
 from app.downstream.faults import NOT_FOUND, plain, to_answer
 from app.downstream.guards import principal_of
+from app.downstream.origin import Origin
+from app.downstream.recording import Recorder
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import UNKNOWN_SESSION, Streams
 from app.gateway.driver import INTERNAL
+from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
+from app.gateway.journal import Journals
 from app.gateway.relayed import Relayed
-from app.gateway.relaying import relay
-from app.gateway.sessions import Session
-from app.protocol.classify import Head, Headers, Inbound, classify, read_head
+from app.gateway.relaying import relay, tell
+from app.gateway.sessions import BATCHING, Session
+from app.gateway.subscribing import subscribe, unsubscribe
+from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import NO_RAW, Rejection, text_of
-from app.protocol.methods import Answer
-from app.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
+from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
+from app.protocol.methods import Answer, is_foreign
+from app.protocol.versions import ASSUMED_LEGACY, LATEST_LEGACY, LEGACY_VERSIONS, Era
 from app.relay.answerable import of_session
 from app.relay.events import Result
 from app.relay.view import View
@@ -84,7 +90,7 @@ class Endpoint:
         elif method == "DELETE":
             await self._delete(scope, send, principal)
         elif method == "GET" and _has_session(read_head(_headers(scope))):
-            await self._streams.open(scope, receive, send, principal, only)
+            await self._streams.open(Origin(scope, principal, only), receive, send)
         else:
             await _not_allowed(scope, send)
 
@@ -92,12 +98,39 @@ class Endpoint:
         return only in self._gateway().current.upstreams and principal.grant.on(only).sees
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str) -> None:
-        began = time.perf_counter()
+        origin = Origin(scope, principal, only)
         body = await read_body(scope, receive, self._max_body)
         if body is None:
-            found: Inbound | Rejection = Rejection(_too_large(self._max_body))
+            await self.one(origin, Rejection(too_large(self._max_body)), receive, send)
+        elif is_array(body) and self._takes_batches(_headers(scope), principal):
+            await self._batch(origin, body, receive, send)
         else:
-            found = classify(_headers(scope), body)
+            await self.one(origin, classify(_headers(scope), body), receive, send)
+
+    async def _batch(self, origin: Origin, body: bytes, receive: Receive, send: Send) -> None:
+        members = classify_batch(_headers(origin.scope), body)
+        if isinstance(members, Rejection):
+            await self.one(origin, members, receive, send)
+            return
+
+        async def serve(member: Inbound | Rejection, receive: Receive, send: Send) -> None:
+            await self.one(origin, member, receive, send)
+
+        await Batch(receive, send).serve(members, serve)
+
+    def _takes_batches(self, headers: Headers, principal: Principal) -> bool:
+        """One revision has them; which one binds a request is for its session to say, else for its header."""
+        head = read_head(headers)
+        if _is_modern(head):
+            return False
+        session = self._gateway().sessions.find(principal.client_id, head.session.decode("latin-1"))
+        version = session.version if session else head.version.decode() or ASSUMED_LEGACY
+        return version == BATCHING
+
+    async def one(
+        self, origin: Origin, found: Inbound | Rejection, receive: Receive, send: Send, session: Session | None = None
+    ) -> None:
+        """Serve one message to its line in the log; `session`: of the stream (HTTP+SSE) that takes its answer."""
         method = name = server = ""
         if isinstance(found, Rejection):
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(found.id))
@@ -106,19 +139,23 @@ class Endpoint:
             method, name = message.method, text_of(message.params.get("name") or message.params.get("uri")) or ""
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(message.id))
             response.expects(method, found.meta.token, found.accept)
+            if session is not None and message.is_request:
+                response.continues()
         try:
             if isinstance(found, Rejection):
                 await response.reply(found.fault)
             else:
-                server = await self._serve(Visit(scope, principal, only, found, None, response, send))
+                server = await self._serve(
+                    Visit(origin.scope, origin.principal, origin.only, found, session, response, send)
+                )
         except Exception:
             log.exception("request %s failed", response.request_id)
             await response.reply(INTERNAL)
         finally:
             self._log.write(
                 response.request_id,
-                began,
-                client=principal.client_id,
+                origin.began,
+                client=origin.principal.client_id,
                 method=method,
                 name=name,
                 server=server,
@@ -129,14 +166,20 @@ class Endpoint:
     async def _serve(self, visit: Visit) -> str:
         """Answer one message. Returns the server it went to, if any."""
         inbound = visit.inbound
-        if inbound.era is Era.LEGACY and inbound.message.method != "initialize":
+        if inbound.era is Era.LEGACY and inbound.message.method != "initialize" and visit.session is None:
             visit.session = self._session(visit.principal, inbound)
             if visit.session is None:
                 await visit.response.reply(UNKNOWN_SESSION)
                 return ""
+            if visit.session.journals is not None:
+                visit.response.record = partial(_recorder, visit.session.journals)
+        if visit.session is not None:
+            visit.response.version = visit.session.version if visit.session.id else inbound.version
         if not inbound.message.is_request:
             await self._notified(visit)
             return ""
+        if inbound.method is None and self._passes(visit):
+            return await self._relay(visit, visit.only)
         if inbound.method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
@@ -158,6 +201,11 @@ class Endpoint:
             return sessions.implicit(principal.client_id, inbound.version)
         return sessions.find(principal.client_id, inbound.session)
 
+    def _passes(self, visit: Visit) -> bool:
+        """Whether what no revision has goes to the one server that is asked: to whoever may use all of it."""
+        name = visit.inbound.message.method
+        return bool(visit.only) and is_foreign(name) and visit.principal.grant.on(visit.only).whole
+
     async def _notified(self, visit: Visit) -> None:
         """202 for a notification, and for a response, also one that answers nothing: it may be late."""
         message = visit.inbound.message
@@ -171,6 +219,9 @@ class Endpoint:
                 bytes(message.params.get("requestId", NO_RAW)),
                 (text_of(message.params.get("reason")) or "The client cancelled the request.")[:200],
             )
+        elif self._passes(visit):
+            gateway, call = self._gateway(), self._call(visit, visit.only)
+            gateway.own(tell(gateway, call))
         visit.response.outcome = "accepted"
         await send_empty(visit.send, 202)
 
@@ -184,40 +235,63 @@ class Endpoint:
             case Answer.PING:
                 result: bytes | Fault = b"{}"
             case Answer.DISCOVER:
-                result = answers.discover(view)
+                result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
+            case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
+                await self._subscribe(visit, view, answer)
+                return
             case _:
                 assert inbound.method is not None, "only known methods get here"
                 await gateway.listed(view)
-                result = answers.listing(self._view(visit), inbound, inbound.method)
+                view, asked = self._view(visit), inbound.message.method
+                hint = hint_for(gateway.current, view, asked, inbound.method.capability)
+                result = answers.listing(view, inbound, inbound.method, hint)
         if isinstance(result, Fault):
             await visit.response.reply(result)
         else:
             await visit.response.reply(Result(msgspec.Raw(result), inbound.era))
+
+    async def _subscribe(self, visit: Visit, view: View, answer: Answer) -> None:
+        gateway, session, params = self._gateway(), visit.session, visit.inbound.message.params
+        assert session is not None, "whoever has no session of its own has the nameless one"
+        if answer is Answer.SUBSCRIBE:
+            await visit.response.reply(await subscribe(gateway, session, view, params))
+        else:
+            await visit.response.reply(unsubscribe(gateway, session, params))
 
     async def _initialize(self, visit: Visit, view: View) -> None:
         version = answers.requested_version(visit.inbound)
         if isinstance(version, Fault):
             await visit.response.reply(version)
             return
+        declared = of_session(visit.inbound.message.params.get("capabilities", NO_RAW), urls=version == LATEST_LEGACY)
+        if visit.session is not None:  # HTTP+SSE: it began with the stream
+            visit.session.version, visit.session.capabilities = version, declared
+            await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
+            return
         session = self._gateway().sessions.open(visit.principal.client_id, version)
-        declared = visit.inbound.message.params.get("capabilities", NO_RAW)
-        session.capabilities = of_session(declared, urls=version == LATEST_LEGACY)
+        session.capabilities = declared
         visit.response.headers.append((SESSION, session.id.encode()))
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
 
-    async def _relay(self, visit: Visit) -> str:
-        inbound, session = visit.inbound, visit.session
-        call = Relayed(
+    async def _relay(self, visit: Visit, only: str = "") -> str:
+        if visit.inbound.message.method == "resources/read":
+            visit.response.shared = self._gateway().current.unrestricted
+        return await relay(self._gateway(), self._call(visit, only), visit.response)
+
+    def _call(self, visit: Visit, only: str) -> Relayed:
+        inbound = visit.inbound
+        return Relayed(
             visit.principal.client_id,
-            session,
+            visit.session,
             inbound.era,
             inbound.message,
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
             inbound.accept.stream,
+            headers=_headers(visit.scope),
+            only=only,
         )
-        return await relay(self._gateway(), call, visit.response)
 
     def _view(self, visit: Visit) -> View:
         return self._gateway().current.view(visit.principal.grant, visit.only)
@@ -235,8 +309,12 @@ class Endpoint:
             await send_json(send, status, body)
 
 
-def _too_large(limit: int) -> Fault:
+def too_large(limit: int) -> Fault:
     return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
+
+
+def _recorder(journals: Journals, send: Send) -> Recorder:
+    return Recorder(journals, journals.begin(), send)
 
 
 def _headers(scope: Scope) -> Headers:

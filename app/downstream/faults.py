@@ -10,7 +10,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
 from app.relay import downstream_legacy, downstream_modern
-from app.relay.events import PeerError
+from app.relay.events import PeerError, Result
 
 # Answers to what never became a JSON-RPC message.
 _PLAIN = frozenset(
@@ -28,6 +28,7 @@ _STATUS = {Era.LEGACY: downstream_legacy.status, Era.MODERN: downstream_modern.s
 _MODERN_STATUS = {-32700: 400, -32600: 400, -32602: 400, -32021: 400, -32601: 404}
 # Between the gateway and a server alone: a client can do nothing with them (PROTOCOL.md section 4).
 _OUR_OWN_MATTER = frozenset({-32020, -32022})
+REFUSED = Fault(Kind.PROTOCOL, "The server refused the gateway's form of the request.")
 NOT_FOUND = b'{"error":"not_found","error_description":"Not found"}'
 
 
@@ -62,19 +63,21 @@ def to_answer(fault: Fault, ident: bytes, era: Era, request_id: str) -> tuple[in
     return _STATUS[era](fault), jsonrpc.error(ident, to_object(fault, request_id))
 
 
-def to_peer_answer(error: PeerError, ident: bytes, era: Era, request_id: str) -> tuple[int, bytes]:
-    """HTTP status and body of an upstream's own error, which passes, but for codes that mean something else here."""
+def to_peer_answer(error: PeerError, ident: bytes, era: Era, request_id: str, method: str = "") -> tuple[int, bytes]:
+    """HTTP status and body of a server's own error, which passes, but for codes that mean something else here."""
     code = _code(error)
     if code in _OUR_OWN_MATTER:
-        return to_answer(
-            Fault(Kind.PROTOCOL, "The server refused the gateway's form of the request."), ident, era, request_id
-        )
-    if era is Era.LEGACY:
-        return 200, jsonrpc.error(ident, bytes(error.raw))
-    fault = downstream_modern.to_fault(error)
-    if fault is not None:
-        return to_answer(fault, ident, era, request_id)
-    return _MODERN_STATUS.get(code, 200), jsonrpc.error(ident, bytes(error.raw))
+        told: PeerError | Result | Fault | None = REFUSED
+    else:
+        told = downstream_legacy.to_error(method, error) if era is Era.LEGACY else downstream_modern.to_error(error)
+    match told or error:
+        case Fault() as fault:
+            return to_answer(fault, ident, era, request_id)
+        case Result() as result:
+            return 200, jsonrpc.result(ident, bytes(result.raw))
+        case PeerError() as passed:
+            status = _MODERN_STATUS.get(code, 200) if era is Era.MODERN else 200
+            return status, jsonrpc.error(ident, bytes(passed.raw))
 
 
 def _code(error: PeerError) -> int:

@@ -22,6 +22,7 @@ from app.downstream.endpoint import Endpoint
 from app.downstream.guards import Guards
 from app.downstream.health import Health, health_controller
 from app.downstream.refusals import HANDLERS
+from app.downstream.sse_front import MESSAGES, SSE, SseFront
 from app.gateway.gateway import Gateway
 from app.gateway.reload import Reload
 
@@ -72,7 +73,13 @@ class GatewayPlugin(InitPlugin):
         handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
         doctor = ASGIRouteHandler(DOCTOR, copy_scope=False)(Doctor(lambda: self.gateway, self._authenticator).serve)
-        app_config.route_handlers = [handler, health_controller(health), doctor]
+        front = SseFront(
+            lambda: self.gateway, endpoint, self._settings.max_body, self._call_log, self._authenticator.identify
+        )
+        guards = [self.guards.requires_principal]
+        stream = EndpointHandler(SSE, guards=guards, copy_scope=False)(front.stream)
+        messages = EndpointHandler(MESSAGES, guards=guards, copy_scope=False)(front.message)
+        app_config.route_handlers = [handler, stream, messages, health_controller(health), doctor]
         app_config.guards = [self.guards.requires_own_site]
         app_config.exception_handlers = HANDLERS
         app_config.lifespan = [self._lifespan]

@@ -7,7 +7,9 @@ byte for `WRITE_TIMEOUT` seconds is gone.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Protocol
 
 import msgspec
 from litestar.types import Message, Receive, Send
@@ -17,10 +19,10 @@ from app.protocol import jsonrpc
 from app.protocol.classify import Accept
 from app.protocol.faults import Fault
 from app.protocol.sse import KEEP_ALIVE, encode_event
-from app.protocol.versions import Era
+from app.protocol.versions import LATEST_LEGACY, Era
 from app.relay import downstream_legacy, downstream_modern
 from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
-from app.relay.notices import to_notice
+from app.relay.notices import PROGRESS, progress_of, to_notice
 
 WRITE_TIMEOUT = 60.0
 PLAIN = Accept(json=True, stream=False)
@@ -29,7 +31,7 @@ PLAIN = Accept(json=True, stream=False)
 SMALL = 64 * 1024
 _UNBOUNDED = nullcontext()
 JSON = (b"content-type", b"application/json")
-_STREAM_HEADERS = [
+STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
@@ -58,15 +60,24 @@ async def send_empty(send: Send, status: int, headers: Headers | None = None) ->
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+class Recorder(Protocol):
+    """Stands where `send` stands, and keeps what is written; `keep` is for a client that is gone."""
+
+    async def __call__(self, message: Message) -> None: ...
+    def keep(self, message: Message) -> Message: ...
+
+
 class RelayResponse:
     """Implements `gateway.driver.ClientResponse`. `outcome` is for the log, "" until there is one.
 
-    `headers` go with a JSON answer; set them before `reply`.
+    `headers` go with a JSON answer, `version` is a legacy client's revision, `shared` whether every client has the same
+    rights; set them before `reply`. `record` makes of the connection what keeps a stream on it: called once one begins,
+    so that an answer in JSON costs nothing.
     """
 
     __slots__ = (
-        "_accept", "_era", "_ident", "_method", "_receive", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "outcome", "request_id",
+        "_accept", "_era", "_ident", "_method", "_reached", "_receive", "_recorder", "_send", "_streaming", "_token",
+        "gone", "headers", "hung_up", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -75,14 +86,19 @@ class RelayResponse:
         self.headers: Headers = [(b"x-request-id", request_id.encode())]
         self.hung_up = _HUNG_UP[era]
         self.outcome = ""
+        self.version = LATEST_LEGACY
+        self.shared = True
         self._receive = receive
         self._send = send
         self._era = era
         self._ident = ident
         self._method = ""
         self._token = b""
+        self._reached: float | None = None
         self._accept = PLAIN
         self._streaming = False
+        self._recorder: Recorder | None = None
+        self.record: Callable[[Send], Recorder] | None = None
         self.gone = False
 
     def expects(self, method: str, token: bytes, accept: Accept) -> None:
@@ -93,7 +109,12 @@ class RelayResponse:
         return f"<RelayResponse {self._method} {'stream' if self._streaming else 'open'} {self.outcome}>"
 
     async def stream(self, notice: Noticed) -> None:
-        """Pass a notification on; dropped for a client that takes JSON alone."""
+        """Pass a notification on; dropped for a client that takes JSON alone. Progress that does not rise is none."""
+        if notice.method == PROGRESS:
+            reached = progress_of(notice) if self._token else None
+            if reached is None or (self._reached is not None and reached <= self._reached):
+                return
+            self._reached = reached
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
 
@@ -117,6 +138,14 @@ class RelayResponse:
             head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
             await self._emit(_start(status, head), _body(body, more=False), bounded=len(body) > SMALL)
 
+    async def write(self, event: bytes) -> None:
+        """One event as it is, on a stream that has begun."""
+        await self._write(event, more=True)
+
+    def continues(self) -> None:
+        """What follows goes on a stream that has begun elsewhere."""
+        self._streaming = True
+
     async def finish(self) -> None:
         """End a stream that has no answer."""
         await self._write(b"", more=False)
@@ -133,11 +162,11 @@ class RelayResponse:
             return to_answer(outcome, self._ident, self._era, self.request_id)
         if isinstance(outcome, PeerError):
             self.outcome = "error"
-            return to_peer_answer(outcome, self._ident, self._era, self.request_id)
+            return to_peer_answer(outcome, self._ident, self._era, self.request_id, self._method)
         if self._era is Era.LEGACY:
-            raw = downstream_legacy.to_result(outcome)
+            raw = downstream_legacy.to_result(self._method, outcome, self.version)
         else:
-            raw = downstream_modern.to_result(self._method, outcome)
+            raw = downstream_modern.to_result(self._method, outcome, shared=self.shared)
         self.outcome = "tool_error" if any(mark in raw for mark in _IS_ERROR) else "ok"
         return 200, jsonrpc.result(self._ident, raw)
 
@@ -145,8 +174,10 @@ class RelayResponse:
         """Commit to a stream, where the client takes one."""
         if not self._streaming and self._accept.stream:
             self._streaming = True
+            if self.record is not None and not self.gone:
+                self._send = self._recorder = self.record(self._send)
             await self._emit(
-                {"type": "http.response.start", "status": 200, "headers": [*_STREAM_HEADERS, *self.headers]}
+                {"type": "http.response.start", "status": 200, "headers": [*STREAM_HEADERS, *self.headers]}
             )
         return self._streaming
 
@@ -155,6 +186,9 @@ class RelayResponse:
 
     async def _emit(self, *messages: Message, bounded: bool = True) -> None:
         if self.gone:
+            if self._recorder is not None:
+                for message in messages:
+                    self._recorder.keep(message)
             return
         try:
             async with asyncio.timeout(WRITE_TIMEOUT) if bounded else _UNBOUNDED:

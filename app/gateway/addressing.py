@@ -7,6 +7,7 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of, text_of
+from app.protocol.mirrored import Mirrored
 from app.relay.catalog import Members
 from app.relay.directory import Listing, Source
 from app.relay.view import View
@@ -15,11 +16,15 @@ MAX_SHOWN = 80
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A server, the params with its own names in them, and `provisional` where it has not been listed yet."""
+    """A server, the params with its own names in them, and `provisional` where it has not been listed yet.
+
+    `mirrored`: the arguments that travel in headers as well.
+    """
 
     server: str
     params: Members
     provisional: bool = False
+    mirrored: tuple[Mirrored, ...] = ()
 
 
 def addresses(view: View, method: str, params: Members) -> list[Address] | Fault:
@@ -43,7 +48,7 @@ def _by_name(view: View, listing: Listing, params: Members, noun: str) -> list[A
     entry = view.resolve(listing, name)
     if entry is not None:
         own = params if entry.own == name else {**params, "name": to_raw(entry.own)}
-        return [Address(entry.source.server, own)]
+        return [Address(entry.source.server, own, mirrored=entry.item.mirrored)]
     guesses = view.could_be(listing, name)
     if guesses:
         source, own_name = guesses[0]

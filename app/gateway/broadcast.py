@@ -16,7 +16,8 @@ from typing import Self
 from app.config.keys import Principal
 from app.protocol.versions import Era
 from app.relay.directory import Listing
-from app.relay.policy import Grant
+from app.relay.listen import News, Updated
+from app.relay.policy import Grant, decide
 from app.relay.view import View
 from app.upstream.upstream import Upstream
 
@@ -46,12 +47,15 @@ class End(Enum):
 
 
 class Subscription:
-    """The kinds that changed for one listener, as an async iterator that stops when it is `over`. One reader.
+    """What changed for one listener, as an async iterator that stops when it is `over`. One reader.
 
-    What is pending is a set of kinds: a reader that is slow is told once of many changes.
+    What is pending is a set of kinds and one of URIs: a reader that is slow is told once of many changes.
     """
 
-    __slots__ = ("_over", "_pending", "_waiter", "era", "kinds", "on_end", "only", "principal", "renew", "seen")
+    __slots__ = (
+        "_ended", "_over", "_pending", "_updated", "_waiter", "era", "kinds", "on_end", "only", "principal",
+        "renew", "seen",
+    )  # fmt: skip
 
     def __init__(
         self, principal: Principal, only: str, kinds: tuple[str, ...], era: Era, renew: Callable[[], Principal | None]
@@ -65,7 +69,9 @@ class Subscription:
         self.on_end: Callable[[], None] | None = None
         """Called once when it ends, whoever ends it."""
         self._pending: set[str] = set()
+        self._updated: dict[str, None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._ended: asyncio.Event | None = None
         self._over: End | None = None
 
     def __repr__(self) -> str:
@@ -86,23 +92,49 @@ class Subscription:
         self._pending.add(kind)
         self._wake()
 
+    def updated(self, server: str, uri: str) -> None:
+        """A resource of `server` has changed, which this listener wants to hear of; and does, if it still may."""
+        if self.only in ("", server) and decide(self.principal.grant, server, None, uri):
+            if self._updated is None:
+                self._updated = {}
+            self._updated[uri] = None
+            self._wake()
+
     def end(self, why: End) -> None:
         """No more is told. Idempotent: the first reason counts."""
         if self._over is None:
             self._over = why
             self._wake()
+            if self._ended is not None:
+                self._ended.set()
             if self.on_end is not None:
                 self.on_end()
+
+    async def ended(self) -> None:
+        """Returns once it is over."""
+        if self._ended is None:
+            self._ended = asyncio.Event()
+            if self._over is not None:
+                self._ended.set()
+        await self._ended.wait()
+
+    def reopen(self) -> None:
+        """It goes on, with what is pending."""
+        self._over = self.on_end = None
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> News:
         while self._over is None:
             for kind in self.kinds:
                 if kind in self._pending:
                     self._pending.discard(kind)
                     return kind
+            if self._updated:
+                uri = next(iter(self._updated))
+                del self._updated[uri]
+                return Updated(uri)
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -149,6 +181,12 @@ class Broadcast:
         subscription.seen = {kind: self._digest(subscription.audience, kind) for kind in wanted}
         self._subscriptions.add(subscription)
         return subscription
+
+    def keep(self, subscription: Subscription) -> None:
+        """The listener is away and will be back: what changes meanwhile is told then; until `end`."""
+        subscription.reopen()
+        subscription.on_end = lambda: self.leave(subscription)
+        self._subscriptions.add(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """The listener is gone."""

@@ -15,7 +15,16 @@ from app.gateway.asked import Asked, Asking
 from app.gateway.client_response import Absent, ClientResponse
 from app.gateway.gathering import Gathering
 from app.gateway.inbox import LEASED, Inbox, Signal
-from app.gateway.repeating import PATIENCE, explained, harmless, may_repeat
+from app.gateway.repeating import (
+    HEADER_MISMATCH,
+    OUR_OWN_MATTER,
+    PATIENCE,
+    UNSUPPORTED_VERSION,
+    error_code,
+    explained,
+    harmless,
+    may_repeat,
+)
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay import upstream_legacy
@@ -51,7 +60,7 @@ from app.relay.events import (
 )
 from app.relay.exchange import Exchange
 from app.relay.questions import OVER
-from app.upstream.errors import UpstreamError
+from app.upstream.errors import SessionLost, UpstreamError
 from app.upstream.leases import Asker, Lease
 from app.upstream.upstream import Upstream
 
@@ -63,6 +72,8 @@ SETTLE = 0.02
 # limits of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
 COMMIT_AFTER = 5.0
 HEARTBEAT = 15.0
+# What a listing may take that a refused call waits for.
+RELIST_LIMIT = 5.0
 
 
 class Driver:
@@ -86,6 +97,8 @@ class Driver:
         self._quiet_at = now + COMMIT_AFTER
         # Set where the server had not been listed when the call came: its names are looked up again once it is.
         self.addressed: Callable[[], Request | Fault] | None = None
+        # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
+        self.renewed: Callable[[], Request | Fault] | None = None
         # Set where the client can answer a server's questions: how it is asked, and with whom a session is shared.
         self.asking: Client = Nobody(upstream.spec.name)
         self.asker: Asker | None = None
@@ -107,6 +120,9 @@ class Driver:
         # A lost call is sent once more, at most; until then nobody waits for a server that is down.
         self._patience = 0.0
         self._streamed = False
+        # Asked once: what the server refused of the form of the request, until that is mended.
+        self._refused = 0
+        self._mended = False
         self._helpers: list[asyncio.Task[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._gone = False
@@ -131,11 +147,12 @@ class Driver:
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
         """Go on with a parked call whose client came back with these answers, and reply to it through `response`."""
         await self._rested.wait()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])  # the inbox has one reader at a time
         if self._exchange.done:
             await response.reply(self.kept or REFUSED)
             return
-        if self._keeper is not None:
-            self._keeper.cancel()
         self._rested.clear()
         self.parked = self._gone = False
         self._quiet_at = self._loop.time() + COMMIT_AFTER
@@ -190,7 +207,7 @@ class Driver:
                 case SetTimer(asking):
                     self._silent_at = self._loop.time() + (LIFETIME if asking else self._silence)
                 case Acquire():
-                    self._lease = self.upstream.acquire_nowait(self._era, self._key, self.asker)
+                    self._lease = self._at_once()
                     if self._lease is None:
                         self._start(self._acquire())
                     else:
@@ -223,6 +240,9 @@ class Driver:
                 case _:
                     assert_never(effect)
 
+    def _at_once(self) -> Lease | None:
+        return None if self._refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)
+
     def _send(self, lease: Lease, request: Request) -> None:
         final = self.addressed() if self.addressed else request
         if isinstance(final, Fault):
@@ -242,10 +262,13 @@ class Driver:
 
     def _judged(self, event: Event) -> Event:
         """A failure of a call under way, as what follows from it: another try, or the truth about its outcome."""
-        if isinstance(event, Finished):
-            away = self._era is Era.MODERN and self._lease is not None and self._lease.era is Era.LEGACY
-            return upstream_legacy.to_question(event) if away else event
-        if not isinstance(event, Failed) or self._request is None or self._lease is None:
+        if self._request is None or self._lease is None:
+            return event
+        if isinstance(event, Finished) and isinstance(event.outcome, PeerError):
+            if self._era is Era.MODERN and self._lease.era is Era.LEGACY:
+                return upstream_legacy.to_question(event)
+            return self._mending(event, event.outcome, self._lease)
+        if not isinstance(event, Failed):
             return event
         fault, is_harmless = event.fault, harmless(self._request, self.upstream.catalog)
         if not self._patience and not self._streamed and may_repeat(fault, is_harmless=is_harmless):
@@ -253,6 +276,17 @@ class Driver:
             self._patience = PATIENCE
             return Lost()
         return Failed(explained(fault, is_harmless=is_harmless))
+
+    def _mending(self, event: Finished, error: PeerError, lease: Lease) -> Event:
+        """Where a modern server refuses the form of our request, which is our matter: one more try in another form."""
+        code = error_code(error) if lease.era is Era.MODERN and not self._mended and not self._streamed else 0
+        if code not in OUR_OWN_MATTER:
+            return event
+        log.info("server=%s refused the form of a request (%d): it is sent again", self.server, code)
+        self._refused, self._mended, self._patience = code, True, PATIENCE
+        if code == UNSUPPORTED_VERSION:
+            lease.connection.ending(SessionLost(Kind.CLOSED, f"Server {self.server} speaks another revision now."))
+        return Lost()
 
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
@@ -264,6 +298,10 @@ class Driver:
 
     async def _acquire(self) -> None:
         try:
+            if self._refused:
+                if self._refused == HEADER_MISMATCH:
+                    await self.upstream.relisted(RELIST_LIMIT)
+                self._refused, self.addressed = 0, self.renewed or self.addressed
             self._lease = await self.upstream.acquire(self._era, self._key, self._patience, self.asker)
         except UpstreamError as error:
             self.inbox.put(Failed(error.fault))

@@ -24,10 +24,12 @@ from app.gateway.generation import Generation
 from app.gateway.parking import Parking
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
+from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import Continuations
 from app.relay.events import Expired
 from app.relay.policy import Grant
+from app.relay.tasks import TaskIds
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
 from app.upstream.upstream import Upstream
@@ -70,6 +72,7 @@ class Gateway:
         self.parking = Parking()
         self.edits = Edits()
         self.broadcast = Broadcast(self._view)
+        self.watching = Watching(lambda: self.current.upstreams, self.own)
         self.drain = drain
         self._launched = launched
         self._adopt_orphans = adopt_orphans
@@ -89,6 +92,7 @@ class Gateway:
             data = self._data_directory()
             sealing = Sealing(state_key(data))
             self.continuations = Continuations(sealing.seal, sealing.unseal, time.time)
+            self.task_ids = TaskIds(sealing.seal_name, sealing.unseal)
             self.registry = UpstreamRegistry(servers, data_directory=data, adopt_orphans=self._adopt_orphans)
             upstreams = {spec.name: self.registry.provision(spec) for spec in self._snapshot.servers}
             self.current = Generation(self._snapshot, self._keyring, upstreams)
@@ -108,6 +112,7 @@ class Gateway:
         former, self.current = self.current, generation
         former.leave()
         self.broadcast.watch(generation.upstreams.values())
+        self.watching.swapped()
 
     def own(self, work: Coroutine[None, None, None]) -> None:
         """Do something beside the requests; at the end of the gateway it is cancelled."""

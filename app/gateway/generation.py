@@ -5,6 +5,7 @@ see of it is merged here from the servers' catalogs, and kept until one of those
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from app.config.keys import Keyring
 from app.config.snapshot import ServerSpec, Snapshot
@@ -55,6 +56,12 @@ class Generation:
     def _changed(self, _: Upstream) -> None:
         """A server's state or catalog is another one: what was merged from it is made anew when next asked for."""
         self._stale = True
+
+    @cached_property
+    def unrestricted(self) -> bool:
+        """Whether every key sees and uses the same."""
+        grants = {key.principal.grant for key in self.keyring.keys}
+        return all(grant.on(server).whole for grant in grants for server in self.upstreams)
 
     @property
     def directory(self) -> Directory:

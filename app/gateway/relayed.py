@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from app.gateway.sessions import Session
+from app.protocol.classify import Headers
 from app.protocol.jsonrpc import Message
 from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.versions import Era
@@ -18,7 +19,8 @@ class Relayed(msgspec.Struct, frozen=True):
     """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
 
     `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view; `streams` says
-    whether its answer may be a stream; `turn` is what it continues, where it answers a server's question.
+    whether its answer may be a stream; `turn` is what it continues, where it answers a server's question; `headers`
+    are those it came with, as received; `only` is the server that is asked for what no revision has.
     """
 
     client_id: str
@@ -30,6 +32,8 @@ class Relayed(msgspec.Struct, frozen=True):
     view: Callable[[], View]
     streams: bool = False
     turn: Turn | None = None
+    headers: Headers = []
+    only: str = ""
 
     @property
     def binding(self) -> bytes:

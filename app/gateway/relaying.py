@@ -4,28 +4,49 @@ The rest of a call is the driver's. A resource that no server lists is asked of 
 order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 """
 
+import logging
+
 import msgspec
 from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
-from app.gateway.addressing import Address, addresses
+from app.gateway.addressing import Address, addresses, to_raw
 from app.gateway.client_response import ClientResponse
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
 from app.gateway.introducing import answers_in, introduce
 from app.gateway.relayed import Relayed
 from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import text_of
+from app.protocol.meta import CLIENT_CAPABILITIES
+from app.protocol.methods import METHODS
+from app.protocol.mirrored import check_params
+from app.protocol.versions import Era
+from app.relay import tasks
 from app.relay.answerable import NONE, answerable
+from app.relay.catalog import Members
 from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, with_state
 from app.relay.events import Noticed, PeerError, Request, Result
+from app.upstream.errors import UpstreamError
 from app.upstream.upstream import Upstream
 
+log = logging.getLogger("app.gateway")
+
+# What may take as long as a tool does.
+_LASTING = frozenset({"tools/call", "tasks/result"})
 # Never sent: the call goes on to the server whose name it is.
 ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
     """Relay one call and answer it through `response`. Returns the name of the server it went to, for the log."""
+    if call.only or call.message.method in tasks.METHODS:
+        address = _of_task(gateway, call) if not call.only else Address(call.only, _plain(call))
+        if isinstance(address, Fault):
+            await response.reply(address)
+            return ""
+        await _drive(gateway, call, address, _named(gateway, call, address, response))
+        return address.server
     resumed = _resumed(gateway, call)
     if isinstance(resumed, Fault):
         await response.reply(resumed)
@@ -42,7 +63,7 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
         *others, last = found
         if not last.provisional:
             break
-        guess = Guess(response)
+        guess = Guess(_named(gateway, call, last, response))
         await _drive(gateway, call, last, guess)
         if not guess.wrong:
             return last.server
@@ -53,8 +74,49 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
             if probe.outcome is not None:
                 await response.reply(probe.outcome)
             return address.server
-    await _drive(gateway, call, last, response)
+    await _drive(gateway, call, last, _named(gateway, call, last, response))
     return last.server
+
+
+async def tell(gateway: Gateway, call: Relayed) -> None:
+    """Relay a notification that no revision has to the one server that it was sent to; lost where that is down."""
+    upstream, spec = gateway.current.upstreams.get(call.only), gateway.current.specs.get(call.only)
+    if upstream is None or spec is None:
+        return
+    try:
+        lease = await upstream.acquire(call.era, pool_key(spec, call))
+    except UpstreamError as error:
+        log.info("server=%s %s is lost: %s", call.only, call.message.method, error.fault.message)
+        return
+    lease.connection.tell(_request(call, spec, Address(call.only, _plain(call))))
+    lease.release()
+
+
+def _plain(call: Relayed) -> Members:
+    return {name: value for name, value in call.message.params.items() if name != "_meta"}
+
+
+def _of_task(gateway: Gateway, call: Relayed) -> Address | Fault:
+    """The server whose task it is, and the task's own id there."""
+    params = _plain(call)
+    ours = text_of(params.get("taskId"))
+    if ours is None:
+        return Fault(Kind.INVALID_PARAMS, "`params.taskId` must be a string.")
+    found = gateway.task_ids.theirs(ours, call.client_id)
+    if found is None or all(source.server != found[0] for source in call.view().sources):
+        return tasks.UNKNOWN
+    return Address(found[0], {**params, "taskId": to_raw(found[1])})
+
+
+def _named(gateway: Gateway, call: Relayed, address: Address, response: ClientResponse) -> ClientResponse:
+    """The client; where the answer may be a task, behind what gives tasks our names."""
+    method = call.message.method
+    may_be_task = method in tasks.METHODS or (
+        method == "tools/call" and ("task" in call.message.params or tasks.declared(call.meta.get(CLIENT_CAPABILITIES)))
+    )
+    if not may_be_task:
+        return response
+    return Renamer(response, lambda theirs: gateway.task_ids.ours(address.server, theirs, call.client_id))
 
 
 def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
@@ -71,6 +133,10 @@ def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
 
 def _addresses(call: Relayed) -> list[Address] | Fault:
     found = addresses(call.view(), call.message.method, call.message.params)
+    if not isinstance(found, Fault) and found[0].mirrored and call.era is Era.MODERN:
+        mismatch = check_params(found[0].mirrored, found[0].params.get("arguments"), call.headers)
+        if mismatch:
+            return Fault(Kind.HEADER_MISMATCH, mismatch)
     if call.turn is None or isinstance(found, Fault):
         return found
     asked = call.turn.server
@@ -94,6 +160,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     driver.client = call.client_id
     if call.message.method in ASKABLE:
         introduce(gateway, call, driver, spec)
+    if upstream.spec.remote:
+        driver.renewed = lambda: _renewed(call, upstream)
     if isinstance(response, Guess):
         driver.addressed = lambda: _addressed_again(call, upstream, response)
     ident = bytes(call.message.id)
@@ -120,7 +188,8 @@ async def _come_back(gateway: Gateway, call: Relayed, turn: Turn, response: Clie
     if driver is None:
         await response.reply(found if isinstance(found, Fault) else REFUSED)
     else:
-        await driver.resume(answers_in(call.message.params), response)
+        assert isinstance(found, list), "there is no driver where there is no address"
+        await driver.resume(answers_in(call.message.params), _named(gateway, call, found[0], response))
 
 
 def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:
@@ -135,14 +204,23 @@ def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Reque
     return _request(call, upstream.spec, here)
 
 
+def _renewed(call: Relayed, upstream: Upstream) -> Request | Fault:
+    """The request by what the server lists now. What its client mirrored was right by what it had been shown."""
+    found = addresses(call.view(), call.message.method, call.message.params)
+    if isinstance(found, Fault):
+        return found
+    here = next((address for address in found if address.server == upstream.spec.name), None)
+    return ELSEWHERE if here is None else _request(call, upstream.spec, here)
+
+
 def _request(call: Relayed, spec: ServerSpec, address: Address) -> Request:
     capabilities = answerable(call.declared, roots=spec.roots) if spec.pool != "one" else NONE
-    return Request(call.message.method, address.params, call.meta, call.token, capabilities)
+    return Request(call.message.method, address.params, call.meta, call.token, capabilities, address.mirrored)
 
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:
     """Seconds a call may take without a sign of life, and in all."""
-    silence = spec.timeout if method == "tools/call" else METHOD_TIMEOUT
+    silence = METHOD_TIMEOUT if method in METHODS and method not in _LASTING else spec.timeout
     return min(silence, spec.max_timeout), spec.max_timeout
 
 
@@ -169,8 +247,25 @@ class Onlooker:
     async def keep_alive(self) -> None:
         await self._client.keep_alive()
 
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        await self._client.ask(ident, question)
+
     async def closed(self) -> None:
         await self._client.closed()
+
+
+class Renamer(Onlooker):
+    """Stands before a client whose answer may be a task, and gives it our id."""
+
+    def __init__(self, client: ClientResponse, rename: tasks.Rename) -> None:
+        super().__init__(client)
+        self._rename = rename
+
+    async def stream(self, notice: Noticed) -> None:
+        await self._client.stream(notice)
+
+    async def reply(self, outcome: Result | PeerError | Fault) -> None:
+        await self._client.reply(tasks.renamed(outcome, self._rename) if isinstance(outcome, Result) else outcome)
 
 
 class Guess(Onlooker):
@@ -182,9 +277,6 @@ class Guess(Onlooker):
 
     async def stream(self, notice: Noticed) -> None:
         await self._client.stream(notice)
-
-    async def ask(self, ident: int, question: msgspec.Raw) -> None:
-        await self._client.ask(ident, question)
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         if not self.wrong:
@@ -207,9 +299,6 @@ class Probe(Onlooker):
 
     async def stream(self, notice: Noticed) -> None:
         """Nothing: which server will answer is not known yet."""
-
-    async def ask(self, ident: int, question: msgspec.Raw) -> None:
-        await self._client.ask(ident, question)
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         self.outcome = outcome

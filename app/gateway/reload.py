@@ -210,11 +210,11 @@ class Reload:
             log.warning(to_line(notice))
         gone = _clients(current.keyring) - _clients(keyring)
         gateway.swap(Generation(current.snapshot, keyring, current.upstreams))
+        gateway.broadcast.revoke(lambda principal: principal.client_id not in gone)
         gateway.sessions.end(gone)
         for driver in list(gateway.drivers):
             if driver.client in gone:
                 driver.inbox.put(Expired(REVOKED))
-        gateway.broadcast.revoke(lambda principal: principal.client_id not in gone)
         log.info("keys reloaded: %d keys of %d clients", len(keyring), len(keyring.clients))
 
 

@@ -8,12 +8,16 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
+from app.protocol.methods import METHODS
 from app.relay.catalog import ServerCatalog
-from app.relay.events import Request
+from app.relay.events import PeerError, Request
 from app.upstream.errors import HttpRefusal
 
 # How long a call that is sent again waits for its server to come back.
 PATIENCE = 10.0
+# What a modern server thinks of the gateway's form of a request: headers, revision (PROTOCOL.md section 4).
+HEADER_MISMATCH, UNSUPPORTED_VERSION = -32020, -32022
+OUR_OWN_MATTER = frozenset({HEADER_MISMATCH, UNSUPPORTED_VERSION})
 # Statuses of servers that are overloaded or behind a proxy that lost them (RELIABILITY.md F43).
 _TRANSIENT = frozenset({429, 502, 503, 504})
 UNKNOWN = "Whether the call was carried out is unknown: check before repeating it."
@@ -24,10 +28,22 @@ class _Annotations(msgspec.Struct):
     idempotent: bool = msgspec.field(name="idempotentHint", default=False)
 
 
+class _Error(msgspec.Struct):
+    code: int = 0
+
+
+def error_code(error: PeerError) -> int:
+    """The code of a server's own error; 0 where it has none."""
+    try:
+        return msgspec.json.decode(error.raw, type=_Error).code
+    except (msgspec.DecodeError, RecursionError):
+        return 0
+
+
 def harmless(request: Request, catalog: ServerCatalog | None) -> bool:
     """Whether sending the request twice does no more than sending it once, by what the server says of itself."""
     if request.method != "tools/call":
-        return True
+        return request.method in METHODS
     name = text_of(request.params.get("name"))
     item = next((tool for tool in catalog.tools if tool.key == name), None) if catalog else None
     raw = item.members.get("annotations") if item else None

@@ -11,6 +11,7 @@ import tempfile
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,15 @@ class Sealing:
 
     def seal(self, plain: bytes, binding: bytes) -> str:
         """A text that `unseal` opens with the same `binding` alone; another one each time."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        return self._sealed(secrets.token_bytes(NONCE_BYTES), plain, binding)
+
+    def seal_name(self, plain: bytes, binding: bytes) -> str:
+        """As `seal`, and the same text each time, so that it can stand for a name: the nonce is a keyed digest."""
+        digest = blake2b(key=self._key, digest_size=NONCE_BYTES, person=b"sealed names")
+        digest.update(b"%d %b%b" % (len(binding), binding, plain))
+        return self._sealed(digest.digest(), plain, binding)
+
+    def _sealed(self, nonce: bytes, plain: bytes, binding: bytes) -> str:
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, binding)).rstrip(b"=").decode()
 
     def unseal(self, sealed: str, binding: bytes) -> bytes | None:

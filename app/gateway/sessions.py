@@ -4,12 +4,15 @@ No I/O and no clock of its own. A session id is a name, never a credential: it i
 another's id is simply unknown (PROTOCOL.md section 6; RELIABILITY.md B51).
 """
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from app.gateway.asked import Asked
+from app.gateway.broadcast import End, Subscription
 from app.gateway.inbox import Inbox
+from app.gateway.journal import Budget, Journals
 from app.relay.answerable import NONE
 from app.relay.events import Cancelled
 
@@ -20,15 +23,24 @@ PER_PRINCIPAL = 1000
 # 256 bits, and the shard that owns it in front (DESIGN.md section 8).
 SHARD = "w0-"
 _ID_BYTES = 32
+# The one legacy revision whose streams can be read on after they broke, and the one that has batches.
+RESUMABLE = "2025-11-25"
+BATCHING = "2025-03-26"
 
 
 class Session:
     """One legacy session, and the calls that run in it by the client's own JSON-RPC id, for cancellation.
 
-    `on_end` is set while its stream is open, and ends that when the session ends.
+    `on_end` is set while its stream is open, and ends that when the session ends (`stream_over` is set then); `owed`
+    are called once it has, and give back what was held for it. Where its revision can resume streams, `journals` are
+    those, and `kept` is what its own one listens to while the client has lost it. `hears` is what listens for it,
+    `subscribed` the resources it wants to hear of, each with its server.
     """
 
-    __slots__ = ("_running", "asked", "capabilities", "client_id", "id", "last_used", "on_end", "version")
+    __slots__ = (
+        "_running", "asked", "capabilities", "client_id", "hears", "id", "journals", "kept", "last_used", "on_end",
+        "over", "owed", "stream_over", "subscribed", "version",
+    )  # fmt: skip
 
     def __init__(self, session_id: str, client_id: str, version: str, now: float) -> None:
         self.id = session_id
@@ -38,7 +50,14 @@ class Session:
         self.capabilities = NONE
         """What its client can be asked: the object of capabilities that it declared, of those that are questions."""
         self.asked = Asked()
-        self.on_end: Callable[[], None] | None = None
+        self.on_end: Callable[[End], None] | None = None
+        self.stream_over = asyncio.Event()
+        self.kept: Subscription | None = None
+        self.hears: Subscription | None = None
+        self.subscribed: dict[str, str] = {}
+        self.over = False
+        self.owed: list[Callable[[], None]] = []
+        self.journals: Journals | None = None
         self._running: dict[bytes, list[Inbox]] = {}
 
     def __repr__(self) -> str:
@@ -55,9 +74,22 @@ class Session:
 
     def end(self) -> None:
         """It is forgotten: its stream ends too."""
+        self.over = True
         self.asked.end()
         if self.on_end is not None:
-            self.on_end()
+            self.on_end(End.SESSION)
+        if self.kept is not None:
+            self.kept.end(End.SESSION)
+        if self.journals is not None:
+            self.journals.close()
+        owed, self.owed = self.owed, []
+        for give_back in owed:
+            give_back()
+
+    def updated(self, server: str, uri: str) -> None:
+        """A resource has changed; told to nobody where no stream is open, or about to be opened again."""
+        if self.hears is not None:
+            self.hears.updated(server, uri)
 
     def started(self, request_id: bytes, inbox: Inbox) -> None:
         """A call runs; `ended` must follow."""
@@ -83,6 +115,7 @@ class SessionTable:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._budget = Budget()
         self._sessions: dict[str, OrderedDict[str, Session]] = {}
         self._implicit: dict[str, Session] = {}
 
@@ -91,6 +124,12 @@ class SessionTable:
 
     def __repr__(self) -> str:
         return f"<SessionTable {len(self)} sessions of {len(self._sessions)} principals>"
+
+    def agree(self, session: Session, version: str) -> None:
+        """The revision that the handshake of `session` ended with."""
+        session.version = version
+        if version == RESUMABLE and session.journals is None:
+            session.journals = Journals(self._budget, self._clock)
 
     def open(self, client_id: str, version: str) -> Session:
         """A new session. Past the limit the principal's oldest idle one goes; if none is idle, the oldest."""
@@ -102,6 +141,7 @@ class SessionTable:
             oldest = next(idle, next(iter(owned.values())))
             owned.pop(oldest.id).end()
         session = Session(SHARD + secrets.token_urlsafe(_ID_BYTES), client_id, version, now)
+        self.agree(session, version)
         owned[session.id] = session
         return session
 
@@ -143,7 +183,8 @@ class SessionTable:
     def end(self, clients: Iterable[str]) -> None:
         """End all sessions of these principals: their keys are gone."""
         for client_id in clients:
-            self._sessions.pop(client_id, None)
+            for session in self._sessions.pop(client_id, OrderedDict()).values():
+                session.end()
             self._implicit.pop(client_id, None)
 
     def expire(self) -> None:
@@ -151,6 +192,9 @@ class SessionTable:
         now = self._clock()
         for client_id in list(self._sessions):
             self._expire(self._sessions[client_id], now)
+            for session in self._sessions[client_id].values():
+                if session.journals is not None:
+                    session.journals.prune()
             if not self._sessions[client_id]:
                 del self._sessions[client_id]
 

@@ -11,7 +11,7 @@ import msgspec
 from app.protocol import meta as meta_of
 from app.protocol.faults import Fault, Kind
 from app.protocol.headers import check_routing
-from app.protocol.jsonrpc import Message, Rejection, decode, members_of
+from app.protocol.jsonrpc import Message, Rejection, decode, decode_batch, members_of
 from app.protocol.meta import Meta, read_meta
 from app.protocol.methods import Method, method_for
 from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, MODERN_VERSIONS, SUPPORTED_VERSIONS, Era
@@ -50,6 +50,7 @@ class Head(msgspec.Struct):
     accept: bytes = b""
     version: bytes = b""
     session: bytes = b""
+    last_event_id: bytes = b""
     versions: int = 0
 
 
@@ -59,6 +60,7 @@ _FIELDS = {
     b"accept": "accept",
     b"mcp-protocol-version": "version",
     b"mcp-session-id": "session",
+    b"last-event-id": "last_event_id",
 }
 _LEGACY_BYTES = frozenset(version.encode() for version in LEGACY_VERSIONS)
 _OWS = b" \t"
@@ -81,18 +83,58 @@ def read_head(headers: Headers) -> Head:
 def classify(headers: Headers, body: bytes) -> Inbound | Rejection:
     """Climb the ladder with one POST. Returns what it is, or why it goes no further."""
     head = read_head(headers)
-    if not is_json(head.content_type) or head.content_encoding.lower() not in (b"", b"identity"):
-        return _refused(
-            Kind.UNSUPPORTED_MEDIA, "Send the body as Content-Type: application/json, UTF-8, not compressed."
-        )
-    accept = read_accept(head.accept)
-    if not accept.json and not accept.stream:
-        return _refused(Kind.NOT_ACCEPTABLE, "Accept must allow application/json or text/event-stream.")
+    accept = _fit(head)
+    if isinstance(accept, Rejection):
+        return accept
     message = decode(body)
     if head.versions and (head.version not in _LEGACY_BYTES or head.versions > 1):
         found = message if isinstance(message, Rejection) else _modern(headers, head, message, accept)
         return Rejection(found.fault, found.id, Era.MODERN) if isinstance(found, Rejection) else found
     return message if isinstance(message, Rejection) else _legacy(head, message, accept)
+
+
+def classify_batch(headers: Headers, body: bytes) -> list[Inbound | Rejection] | Rejection:
+    """The same with an array, where the revision has them: 2025-03-26, which the caller has made sure of."""
+    head = read_head(headers)
+    accept = _fit(head)
+    if isinstance(accept, Rejection):
+        return accept
+    messages = decode_batch(body)
+    if isinstance(messages, Rejection):
+        return messages
+    return [found if isinstance(found, Rejection) else _member(head, found, accept) for found in messages]
+
+
+def classify_message(headers: Headers, body: bytes) -> Inbound | Rejection:
+    """A message of HTTP+SSE (2024-11-05): its answer comes on a stream, so that no `Accept` is asked for."""
+    head = read_head(headers)
+    unfit = _unfit(head)
+    if unfit is not None:
+        return unfit
+    message = decode(body)
+    return message if isinstance(message, Rejection) else _legacy(head, message, Accept(json=False, stream=True))
+
+
+def _member(head: Head, message: Message, accept: Accept) -> Inbound | Rejection:
+    if message.method == "initialize":
+        return _refused(Kind.INVALID_REQUEST, "`initialize` cannot be part of a batch.", message)
+    return _legacy(head, message, accept)
+
+
+def _fit(head: Head) -> Accept | Rejection:
+    unfit = _unfit(head)
+    if unfit is not None:
+        return unfit
+    accept = read_accept(head.accept)
+    if not accept.json and not accept.stream:
+        return _refused(Kind.NOT_ACCEPTABLE, "Accept must allow application/json or text/event-stream.")
+    return accept
+
+
+def _unfit(head: Head) -> Rejection | None:
+    if is_json(head.content_type) and head.content_encoding.lower() in (b"", b"identity"):
+        return None
+    return _refused(Kind.UNSUPPORTED_MEDIA, "Send the body as Content-Type: application/json, UTF-8, not compressed.")
 
 
 def _modern(headers: Headers, head: Head, message: Message, accept: Accept) -> Inbound | Rejection:

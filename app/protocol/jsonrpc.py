@@ -18,6 +18,8 @@ TOO_DEEP = f"The JSON is nested deeper than {MAX_DEPTH} levels."
 # Node's parser turns a number past 1.8e308 into Infinity, and CPython refuses an integer of more than 4300 digits.
 MAX_DIGITS = 1000
 MAX_ID_BYTES = 1024
+# More messages than any client has at once, few enough to be worked on side by side.
+MAX_BATCH = 100
 
 # A string that never ends is taken to the end of the text: looking for another one inside it would be quadratic.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
@@ -34,6 +36,7 @@ _EXPONENT = re.compile(rb"(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}")
 _SURROGATE_PAIR = re.compile(rb"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\\\")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 
 NO_RAW = msgspec.Raw()
@@ -67,6 +70,42 @@ class Rejection(msgspec.Struct, frozen=True):
 
 def decode(body: bytes) -> Message | Rejection:
     """Read one message. Never raises."""
+    unreadable = _unreadable(body)
+    if unreadable is not None:
+        return unreadable
+    try:
+        members = _members(body)
+    except msgspec.ValidationError:
+        text = "The body must be one JSON-RPC object"
+        return _refused(Kind.INVALID_REQUEST, f"{text}; batches are not accepted." if is_array(body) else f"{text}.")
+    except msgspec.DecodeError:
+        return _refused(Kind.PARSE_ERROR, "The body is not valid JSON.")
+    return _envelope(body, members)
+
+
+def decode_batch(body: bytes) -> list[Message | Rejection] | Rejection:
+    """Read the messages of an array, each judged by itself (2025-03-26, "Batching"). Never raises."""
+    unreadable = _unreadable(body)
+    if unreadable is not None:
+        return unreadable
+    try:
+        members = _array(body)
+    except msgspec.DecodeError:
+        return _refused(Kind.PARSE_ERROR, "The body is not valid JSON.")
+    if not members or len(members) > MAX_BATCH:
+        return _refused(Kind.INVALID_REQUEST, f"A batch holds 1 to {MAX_BATCH} messages.")
+    return [_member(bytes(member)) for member in members]
+
+
+def _member(text: bytes) -> Message | Rejection:
+    try:
+        return _envelope(text, _members(text))
+    except msgspec.DecodeError:
+        return _refused(Kind.INVALID_REQUEST, "Each member of a batch must be a JSON-RPC object.")
+
+
+def _unreadable(body: bytes) -> Rejection | None:
+    """What is wrong with a body before it is known what it holds."""
     if not body.isascii() and not _is_utf8(body):
         return _refused(Kind.PARSE_ERROR, "The body is not valid UTF-8.")
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
@@ -74,14 +113,7 @@ def decode(body: bytes) -> Message | Rejection:
     alike = body.translate(_DIGITS_ALIKE)
     if any(mark in alike for mark in _TOO_LARGE) and _has_unholdable_number(body):
         return _refused(Kind.PARSE_ERROR, "The JSON holds a number that is too large.")
-    try:
-        members = _members(body)
-    except msgspec.ValidationError:
-        text = "The body must be one JSON-RPC object"
-        return _refused(Kind.INVALID_REQUEST, f"{text}; batches are not accepted." if _is_array(body) else f"{text}.")
-    except msgspec.DecodeError:
-        return _refused(Kind.PARSE_ERROR, "The body is not valid JSON.")
-    return _envelope(body, members)
+    return None
 
 
 def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejection:
@@ -144,6 +176,11 @@ def repeats_key(text: bytes, members: dict[str, msgspec.Raw]) -> bool:
     return _colons(text) != len(members) + _colons(b",".join(members.values()))
 
 
+def is_array(body: bytes) -> bool:
+    """Whether it looks like a batch."""
+    return body[:1] != b"{" and body.lstrip()[:1] == b"["
+
+
 def result(ident: bytes, raw: bytes) -> bytes:
     """The envelope of a successful answer."""
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (ident, raw)
@@ -194,10 +231,6 @@ def _is_utf8(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_array(body: bytes) -> bool:
-    return body.lstrip()[:1] == b"["
 
 
 def _is_id(raw: bytes) -> bool:

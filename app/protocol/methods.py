@@ -18,6 +18,8 @@ class Answer(Enum):
     PING = "ping"
     LIST = "list"
     LISTEN = "listen"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
     RELAY = "relay"
 
 
@@ -37,6 +39,8 @@ _MODERN = frozenset({Era.MODERN})
 METHODS: dict[str, Method] = {
     "initialize": Method(Answer.INITIALIZE, _LEGACY),
     "ping": Method(Answer.PING, _LEGACY),
+    "resources/subscribe": Method(Answer.SUBSCRIBE, _LEGACY, "resources"),
+    "resources/unsubscribe": Method(Answer.UNSUBSCRIBE, _LEGACY, "resources"),
     "server/discover": Method(Answer.DISCOVER, _MODERN),
     "subscriptions/listen": Method(Answer.LISTEN, _MODERN),
     "tools/list": Method(Answer.LIST, _BOTH, "tools", "tools"),
@@ -47,7 +51,19 @@ METHODS: dict[str, Method] = {
     "prompts/get": Method(Answer.RELAY, _BOTH, "prompts"),
     "resources/read": Method(Answer.RELAY, _BOTH, "resources"),
     "completion/complete": Method(Answer.RELAY, _BOTH, "completions"),
+    "tasks/get": Method(Answer.RELAY, _BOTH, "tasks"),
+    "tasks/cancel": Method(Answer.RELAY, _BOTH, "tasks"),
+    "tasks/update": Method(Answer.RELAY, _MODERN, "tasks"),
+    "tasks/result": Method(Answer.RELAY, _LEGACY, "tasks"),
 }
+# Of some revision, and not for a server to be asked through us: the list of tasks would be everybody's.
+_NEVER_PASSED = frozenset(
+    {
+        "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list",
+        "sampling/createMessage", "elicitation/create", "roots/list", "notifications/cancelled",
+        "notifications/initialized", "notifications/progress", "notifications/roots/list_changed",
+    }
+)  # fmt: skip
 
 # Complete results of these carry `ttlMs` and `cacheScope` (2026-07-28, caching).
 CACHEABLE = frozenset(
@@ -59,3 +75,8 @@ def method_for(name: str, era: Era) -> Method | None:
     """The method as this era knows it; None when it does not."""
     method = METHODS.get(name)
     return method if method and era in method.eras else None
+
+
+def is_foreign(name: str) -> bool:
+    """Whether no revision has a client send this, so that only the server that it is meant for can know it."""
+    return name not in METHODS and name not in _NEVER_PASSED

@@ -12,8 +12,6 @@ from app.protocol.jsonrpc import members_of
 
 NONE = msgspec.Raw(b"{}")
 QUESTIONS = ("elicitation", "sampling", "roots")
-# Its results are handles that other requests ask for, and those requests are not relayed.
-UNRELAYED = frozenset({"io.modelcontextprotocol/tasks"})
 
 
 def answerable(declared: msgspec.Raw | None, *, roots: bool) -> msgspec.Raw:
@@ -27,10 +25,8 @@ def answerable(declared: msgspec.Raw | None, *, roots: bool) -> msgspec.Raw:
     if not members:
         return NONE
     told = {name: members[name] for name in QUESTIONS if name in members and (roots or name != "roots")}
-    extensions = members_of(members.get("extensions", b"")) or {}
-    kept = {name: value for name, value in extensions.items() if name not in UNRELAYED}
-    if kept:
-        told["extensions"] = msgspec.Raw(msgspec.json.encode(kept))
+    if members_of(members.get("extensions", b"")):
+        told["extensions"] = members["extensions"]
     return msgspec.Raw(msgspec.json.encode(told))
 
 

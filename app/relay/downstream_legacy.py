@@ -1,41 +1,58 @@
 """The legacy half towards clients: neutral outcomes become messages of 2024-11-05 to 2025-11-25.
 
 Pure. Theory of operation: the neutral form is modern. What a legacy client does not know (`resultType`, caching hints,
-a `structuredContent` that is no object) is taken out; a legacy server's own answer passes as it came
-(PROTOCOL.md section 4).
+a `structuredContent` that is no object) is taken out; a legacy server's own answer passes as it came, but for content
+types younger than the client (PROTOCOL.md section 4).
 """
 
 from collections.abc import Callable
 
 import msgspec
 
-from app.protocol.faults import Fault
+from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.meta import PREFIX
-from app.protocol.versions import Era
-from app.relay.catalog import Members
-from app.relay.events import Detached, Result
+from app.protocol.versions import LATEST_LEGACY, Era
+from app.relay import older
+from app.relay.catalog import Hint, Members
+from app.relay.events import Detached, PeerError, Result
 from app.relay.questions import ELICITATION, Read, is_url
 
 MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 OBJECT_SCHEMA = b'"object"'
+MISSING_CAPABILITY = b"-32021"
+UNABLE = "The server needs what this client, or its revision of the protocol, cannot do"
 
 # A client of this era that hangs up has not cancelled (2025-11-25, transports).
 HUNG_UP = Detached()
 
 
-def to_result(result: Result) -> bytes:
-    """The `result` of the answer."""
-    if result.era is Era.LEGACY:
-        return bytes(result.raw)
-    members = members_of(result.raw)
+def to_result(method: str, result: Result, version: str = LATEST_LEGACY) -> bytes:
+    """The `result` of the answer to `method`, for a client of `version`."""
+    raw = bytes(result.raw)
+    legacy = result.era is Era.LEGACY
+    if legacy and not older.may_be_foreign(raw, version):
+        return raw
+    members = members_of(raw)
     if members is None:
-        return bytes(result.raw)
-    for name in MODERN_ONLY:
-        members.pop(name, None)
-    if not bytes(members.get("structuredContent", b"{")).startswith(b"{"):
-        del members["structuredContent"]  # the text block carries the same JSON
-    return msgspec.json.encode(members)
+        return raw
+    if not legacy:
+        for name in MODERN_ONLY:
+            members.pop(name, None)
+        members = older.without_array(members)
+    return msgspec.json.encode(older.to_version(method, members, version))
+
+
+def to_error(method: str, error: PeerError) -> Result | Fault | None:
+    """What becomes of a modern server's −32021, which this era has no word for; None: the error passes as it is."""
+    members = members_of(error.raw) or {}
+    if bytes(members.get("code", b"")) != MISSING_CAPABILITY:
+        return None
+    needed = members_of((members_of(members.get("data", b"")) or {}).get("requiredCapabilities", b"")) or {}
+    names = [name for name in needed if name != "extensions"] + list(members_of(needed.get("extensions", b"")) or {})
+    if method != "tools/call":
+        return Fault(Kind.ERA_MISMATCH, f"{UNABLE}: {', '.join(names) or 'unnamed'}.")
+    return tool_error(f"{UNABLE}: {', '.join(names) or 'unnamed'}.")
 
 
 def to_question(question: Read, mint: Callable[[], str]) -> Read:
@@ -64,8 +81,8 @@ def to_item(members: Members) -> Members:
     return {name: value for name, value in members.items() if name != "outputSchema"}
 
 
-def list_result(listed: str, items: bytes) -> bytes:
-    """The result of a list method: `items` is a JSON array."""
+def list_result(listed: str, items: bytes, _: Hint) -> bytes:
+    """The result of a list method: `items` is a JSON array. This era has no hints."""
     return b'{"%b":%b}' % (listed.encode(), items)
 
 

@@ -7,12 +7,13 @@ is given what this revision requires of every result (PROTOCOL.md, sections 3.2,
 import msgspec
 
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import members_of
+from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.methods import CACHEABLE
 from app.protocol.versions import Era
-from app.relay.catalog import Members
+from app.relay.catalog import Hint, Members
 from app.relay.events import Disconnected, PeerError, Result
+from app.relay.hints import confined, scope_of
 
 COMPLETE = msgspec.Raw(b'"complete"')
 # A legacy server gives no hints, and what a client may see depends on its key: fresh for no time, shared with nobody.
@@ -21,16 +22,19 @@ SCOPE = msgspec.Raw(b'"private"')
 SIGNED: Members = {SERVER_INFO: msgspec.Raw(msgspec.json.encode(IDENTITY))}
 SIGNATURE = msgspec.Raw(msgspec.json.encode(SIGNED))
 RESOURCE_NOT_FOUND = -32002
+# 2026-07-28, "Error Codes": what older servers invented here has no meaning any more, and the rest is the spec's alone.
+RESERVED = range(-32099, -31999)
+DEFINED = frozenset({-32021})
 
 # Closing the response is the cancel (2026-07-28, cancellation).
 HUNG_UP = Disconnected()
 
 
-def to_result(method: str, result: Result) -> bytes:
-    """The `result` of the answer to `method`."""
+def to_result(method: str, result: Result, *, shared: bool = True) -> bytes:
+    """The `result` of the answer to `method`. Where it is not `shared`, rights differ and no hint may say `public`."""
     raw = bytes(result.raw)
     if result.era is Era.MODERN:
-        return raw
+        return raw if shared else confined(raw)
     members = members_of(raw)
     if members is None:
         return raw
@@ -43,14 +47,30 @@ def to_result(method: str, result: Result) -> bytes:
     return msgspec.json.encode({**stamped, **members, "_meta": signature})
 
 
-def to_fault(error: PeerError) -> Fault | None:
-    """A legacy code this revision writes otherwise (−32002 is −32602 now); None: the error passes as it is."""
-    members = members_of(error.raw)
-    if members is None or bytes(members.get("code", b"")) != b"%d" % RESOURCE_NOT_FOUND:
-        return None
-    data = members_of(members.get("data", b"")) or {}
-    uri = data.get("uri")
-    return Fault(Kind.INVALID_PARAMS, "Resource not found.", data={"uri": uri} if uri else None)
+def to_error(error: PeerError) -> Fault | PeerError:
+    """A server's own error as this revision may say it. −32002 is −32602 now; a code without a meaning is −32603.
+
+    What it was is kept in `data.original`.
+    """
+    members = members_of(error.raw) or {}
+    code = _integer(members.get("code"))
+    if code == RESOURCE_NOT_FOUND:
+        uri = (members_of(members.get("data", b"")) or {}).get("uri")
+        return Fault(Kind.INVALID_PARAMS, "Resource not found.", data={"uri": uri} if uri else None)
+    if code and (code in DEFINED or code not in RESERVED) and text_of(members.get("message")) is not None:
+        return error
+    original = {name: members[name] for name in ("code", "data") if name in members}
+    message = text_of(members.get("message")) or "The server failed."
+    told: dict[str, object] = {"code": -32603, "message": message, "data": {"original": original}}
+    return PeerError(msgspec.Raw(msgspec.json.encode(told)))
+
+
+def _integer(raw: msgspec.Raw | None) -> int:
+    """A JSON integer's value; 0 for anything else."""
+    try:
+        return msgspec.json.decode(raw, type=int) if raw is not None else 0
+    except msgspec.DecodeError:
+        return 0
 
 
 def to_item(members: Members) -> Members:
@@ -58,11 +78,13 @@ def to_item(members: Members) -> Members:
     return members
 
 
-def list_result(listed: str, items: bytes) -> bytes:
+def list_result(listed: str, items: bytes, hint: Hint) -> bytes:
     """The result of a list method: `items` is a JSON array."""
-    return b'{"resultType":"complete","%b":%b,"ttlMs":0,"cacheScope":"private","_meta":%b}' % (
+    return b'{"resultType":"complete","%b":%b,"ttlMs":%d,"cacheScope":"%b","_meta":%b}' % (
         listed.encode(),
         items,
+        hint.ttl,
+        scope_of(hint).encode(),
         bytes(SIGNATURE),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from app.protocol.faults import Fault
+from app.protocol.mirrored import Mirrored
 from app.protocol.versions import Era
 
 
@@ -16,7 +17,8 @@ class Request(msgspec.Struct, frozen=True):
 
     `params` holds every member but `_meta`, undecoded; `meta` the members of `_meta`, undecoded, without the progress
     token; `token` the client's progress token as JSON, empty when it wants no progress; `capabilities` what a modern
-    server is told that the client can do, nothing unless its questions reach this very client.
+    server is told that the client can do, nothing unless its questions reach this very client; `mirrored` the arguments
+    that a modern HTTP wire carries in headers too.
     """
 
     method: str
@@ -24,6 +26,7 @@ class Request(msgspec.Struct, frozen=True):
     meta: dict[str, msgspec.Raw]
     token: bytes = b""
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
+    mirrored: tuple[Mirrored, ...] = ()
 
 
 class Result(msgspec.Struct, frozen=True):

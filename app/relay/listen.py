@@ -17,12 +17,37 @@ SUBSCRIPTION_ID = PREFIX + "subscriptionId"
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 # The member of the filter that asks for changes of a kind of list.
 ASKED_BY = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resources": "resourcesListChanged"}
+# The member that asks for changes of single resources.
+RESOURCES = "resourceSubscriptions"
+UPDATED = "notifications/resources/updated"
+# Resources that one client, or one subscription, can want to hear of.
+MAX_RESOURCES = 1000
 
 _FLAGS = {b"true": True, b"false": False}
 
 
-def read_filter(params: Members) -> tuple[str, ...] | Fault:
-    """The kinds of list a `subscriptions/listen` asks for. What nobody can be told of yet is passed over."""
+_uris = msgspec.json.Decoder(list[str]).decode
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """What a `subscriptions/listen` asks for: kinds of list, and single resources."""
+
+    kinds: tuple[str, ...] = ()
+    uris: tuple[str, ...] = ()
+
+
+class Updated(msgspec.Struct, frozen=True):
+    """A single resource has changed."""
+
+    uri: str
+
+
+News = str | Updated
+"""What a listener is told: a kind of list, or a resource."""
+
+
+def read_filter(params: Members) -> Filter | Fault:
+    """What a `subscriptions/listen` asks for. What nobody can be told of is passed over."""
     wanted = members_of(params.get("notifications", b""))
     if wanted is None:
         return Fault(Kind.INVALID_PARAMS, "`params.notifications` must be an object.")
@@ -33,17 +58,45 @@ def read_filter(params: Members) -> tuple[str, ...] | Fault:
             return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{member}` must be true or false.")
         if flag:
             kinds.append(kind)
-    return tuple(kinds)
+    try:
+        uris = tuple(dict.fromkeys(_uris(wanted.get(RESOURCES, b"[]"))))
+    except msgspec.DecodeError:
+        return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{RESOURCES}` must be a list of texts.")
+    if len(uris) > MAX_RESOURCES:
+        return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{RESOURCES}` names more than {MAX_RESOURCES}.")
+    return Filter(tuple(kinds), uris)
 
 
-def acknowledged(ident: bytes, kinds: tuple[str, ...]) -> Noticed:
+def acknowledged(ident: bytes, honoured_filter: Filter) -> Noticed:
     """The first message of subscription `ident` (JSON): what it will be told of."""
-    honoured = {ASKED_BY[kind]: True for kind in kinds}
+    honoured: dict[str, object] = {ASKED_BY[kind]: True for kind in honoured_filter.kinds}
+    if honoured_filter.uris:
+        honoured[RESOURCES] = honoured_filter.uris
     return Noticed(ACKNOWLEDGED, _raw({"_meta": _named(ident), "notifications": honoured}))
 
 
+def honoured_resources(params: Members) -> frozenset[str]:
+    """The resources that an acknowledgement of a server's says it will tell of."""
+    honoured = members_of(params.get("notifications", b"")) or {}
+    try:
+        return frozenset(_uris(honoured.get(RESOURCES, b"[]")))
+    except msgspec.DecodeError:
+        return frozenset()
+
+
+def told(news: News, ident: bytes = b"") -> Noticed:
+    """What is told; `ident` (JSON) is the subscription's, empty for an older revision."""
+    return updated(news.uri, ident) if isinstance(news, Updated) else changed(news, ident)
+
+
+def updated(uri: str, ident: bytes = b"") -> Noticed:
+    """A resource has changed."""
+    params: dict[str, object] = {"uri": uri}
+    return Noticed(UPDATED, _raw({"_meta": _named(ident), **params} if ident else params))
+
+
 def changed(kind: str, ident: bytes = b"") -> Noticed:
-    """A list of that kind is another one now; `ident` (JSON) is the subscription's, empty for an older revision."""
+    """A list of that kind is another one now."""
     params = _raw({"_meta": _named(ident)}) if ident else msgspec.Raw()
     return Noticed(f"notifications/{kind}/list_changed", params)
 

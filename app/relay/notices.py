@@ -18,3 +18,15 @@ def to_notice(notice: Noticed, token: bytes) -> bytes:
         return notification(notice.method, bytes(notice.params))
     members["progressToken"] = msgspec.Raw(token)
     return notification(notice.method, msgspec.json.encode(members))
+
+
+class _Progress(msgspec.Struct):
+    progress: float
+
+
+def progress_of(notice: Noticed) -> float | None:
+    """How far a progress notification says that its call is; None where it does not say."""
+    try:
+        return msgspec.json.decode(notice.params, type=_Progress).progress
+    except (msgspec.DecodeError, RecursionError):
+        return None

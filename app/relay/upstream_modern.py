@@ -9,6 +9,7 @@ import msgspec
 from app.protocol.headers import routing_headers
 from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROGRESS_TOKEN, PROTOCOL_VERSION
+from app.protocol.mirrored import param_headers
 from app.protocol.versions import Era
 from app.relay.events import Finished, NeedsInput, Question, Request, Result
 
@@ -28,12 +29,18 @@ def to_params(request: Request, token: int, version: str) -> bytes:
         meta[CLIENT_INFO] = OUR_INFO
     if request.token:
         meta[PROGRESS_TOKEN] = msgspec.Raw(b"%d" % token)
-    return msgspec.json.encode({**request.params, "_meta": meta})
+    params = request.params
+    if "task" in params and request.method == "tools/call":  # how 2025-11-25 asks for a task; here the server decides
+        params = {name: value for name, value in params.items() if name != "task"}
+    return msgspec.json.encode({**params, "_meta": meta})
 
 
-def to_headers(method: str, params: dict[str, msgspec.Raw], version: str) -> dict[str, str]:
+def to_headers(request: Request, version: str) -> dict[str, str]:
     """The headers an HTTP wire carries for this message, made from the params that are sent."""
-    return routing_headers(method, params, version)
+    headers = routing_headers(request.method, request.params, version)
+    if request.mirrored:
+        headers |= param_headers(request.mirrored, request.params.get("arguments"))
+    return headers
 
 
 def to_outcome(raw: msgspec.Raw) -> Finished | NeedsInput:

@@ -9,9 +9,10 @@ from functools import cached_property
 import msgspec
 
 from app.protocol.versions import Era
-from app.relay import downstream_legacy, downstream_modern
-from app.relay.catalog import Members
+from app.relay import downstream_legacy, downstream_modern, tasks
+from app.relay.catalog import Hint, Members, tells_updates
 from app.relay.directory import NAMED, Directory, Entry, Listing, Source, matches_template
+from app.relay.hints import UNHINTED
 from app.relay.names import own_names
 from app.relay.policy import Grant, decide
 
@@ -19,7 +20,7 @@ from app.relay.policy import Grant, decide
 CAPABILITIES: dict[str, dict[str, object]] = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
-    "resources": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
 }
 LISTED = {
@@ -32,7 +33,7 @@ _TO_ITEM: dict[Era, Callable[[Members], Members]] = {
     Era.LEGACY: downstream_legacy.to_item,
     Era.MODERN: downstream_modern.to_item,
 }
-_LIST_RESULT: dict[Era, Callable[[str, bytes], bytes]] = {
+_LIST_RESULT: dict[Era, Callable[[str, bytes, Hint], bytes]] = {
     Era.LEGACY: downstream_legacy.list_result,
     Era.MODERN: downstream_modern.list_result,
 }
@@ -88,12 +89,12 @@ class View:
         offers = source.catalog is None or "resources" in source.catalog.capabilities
         return offers and decide(self._grant, source.server, None, uri)
 
-    def list_result(self, listing: Listing, era: Era) -> bytes:
-        """The `result` of a list method, ready to send."""
+    def list_result(self, listing: Listing, era: Era, hint: Hint = UNHINTED) -> bytes:
+        """The `result` of a list method, ready to send; `hint` says how long it stays good."""
         rendered = self._rendered.get((listing, era))
         if rendered is None:
             rendered = self._rendered[listing, era] = self._render(listing, era)
-        return rendered
+        return _LIST_RESULT[era](LISTED[listing], rendered, hint)
 
     def count(self, server: str, listing: Listing) -> int:
         """How many of `server`'s items are in the list."""
@@ -104,8 +105,18 @@ class View:
         """What the visible servers offer together, without what is not relayed; all, while one has yet to say."""
         if any(source.catalog is None for source in self.sources):
             return dict(CAPABILITIES)
-        offered = {name for source in self.sources if source.catalog for name in source.catalog.capabilities}
-        return {name: details for name, details in CAPABILITIES.items() if name in offered}
+        told = [source.catalog.capabilities for source in self.sources if source.catalog]
+        offered = {name for capabilities in told for name in capabilities}
+        found = {name: details for name, details in CAPABILITIES.items() if name in offered}
+        if "resources" in found and not any(map(tells_updates, told)):
+            found["resources"] = {"listChanged": True}
+        return found
+
+    def task_capabilities(self, era: Era) -> dict[str, dict[str, object]]:
+        """What is offered of tasks in that era's form, where a visible server has them in it."""
+        if not any(source.catalog and tasks.offers(source.catalog.capabilities, era) for source in self.sources):
+            return {}
+        return {"extensions": {tasks.EXTENSION: {}}} if era is Era.MODERN else {"tasks": tasks.OFFERED}
 
     def instructions(self) -> str:
         """The servers' own instructions, each under the prefix its tools have."""
@@ -129,4 +140,4 @@ class View:
             if listing in NAMED:
                 members = {**members, "name": msgspec.Raw(msgspec.json.encode(entry.listed))}
             items.append(members)
-        return _LIST_RESULT[era](LISTED[listing], msgspec.json.encode(items))
+        return msgspec.json.encode(items)

@@ -13,6 +13,7 @@ import anyio
 import msgspec
 
 from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.versions import Era
 from app.relay import questions, upstream_legacy, upstream_modern
 from app.relay.events import (
@@ -27,6 +28,7 @@ from app.relay.events import (
     Sink,
     UpstreamEvent,
 )
+from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, UPDATED
 from app.upstream.errors import UpstreamError
 from app.upstream.inquiries import Inquiries
 from app.upstream.transport import Outgoing, Transport
@@ -40,6 +42,7 @@ from app.upstream.wire import (
     read_batch,
     read_envelope,
     repaired,
+    subscription_id,
 )
 
 log = logging.getLogger("app.upstream")
@@ -49,8 +52,6 @@ CHANGES = {
     "notifications/tools/list_changed": "tools",
     "notifications/prompts/list_changed": "prompts",
     "notifications/resources/list_changed": "resources",
-    # A feed that opens may have missed a change of any kind.
-    "notifications/subscriptions/acknowledged": "tools",
 }
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
@@ -81,7 +82,7 @@ class Connection:
         self.fault: Fault | None = None
         """Why the session is over; None while it lives."""
         self.transport = transport
-        self._remote = remote
+        self.remote = remote
         self._on_changed = on_changed
         self._on_closed = on_closed
         self._pending: dict[int, Sink] = {}
@@ -89,7 +90,9 @@ class Connection:
         self._methods: dict[str, bytes] = {}
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
-        self._feed = 0
+        self._feeds: dict[int, Callable[[msgspec.Raw], None] | None] = {}
+        self.on_updated: Callable[[str | None], None] | None = None
+        """Hears of each resource that the server says has changed; None: some may have, and nobody heard."""
         self._on_failed: Callable[[Fault, int], None] | None = None
         self.inquiries = Inquiries(server, self._write_answer)
         """What the server asks of its client."""
@@ -103,13 +106,13 @@ class Connection:
 
     @property
     def pending(self) -> int:
-        """Requests under way, without the feed, which is no call."""
-        return len(self._pending) - (self._feed in self._pending)
+        """Requests under way, without the feeds, which are no calls."""
+        return len(self._pending) - sum(feed in self._pending for feed in self._feeds)
 
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
         self.era, self.version = era, version
-        self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self._remote else _NO_HEADERS
+        self._legacy_headers = {"MCP-Protocol-Version": version} if era is Era.LEGACY and self.remote else _NO_HEADERS
 
     def listen(
         self,
@@ -133,8 +136,8 @@ class Connection:
         else:
             params = upstream_modern.to_params(request, request_id, self.version)
             headers = _NO_HEADERS
-            if self._remote:
-                headers = upstream_modern.to_headers(request.method, request.params, self.version)
+            if self.remote:
+                headers = upstream_modern.to_headers(request, self.version)
         return self._write(request.method, params, headers, sink)
 
     def cancel(self, request_id: int, reason: str) -> None:
@@ -155,6 +158,14 @@ class Connection:
         body = b'{"jsonrpc":"2.0","method":%b%b}' % (self._encoded(method), b',"params":' + params if params else b"")
         self.transport.send(Outgoing(method, body, None, {**self._legacy_headers, **(headers or {})}))
 
+    def tell(self, request: Request) -> None:
+        """Relay a notification."""
+        if self.era is Era.LEGACY:
+            self.notify(request.method, upstream_legacy.to_params(request, 0))
+            return
+        headers = upstream_modern.to_headers(request, self.version) if self.remote else _NO_HEADERS
+        self.notify(request.method, upstream_modern.to_params(request, 0, self.version), headers)
+
     async def ask(
         self, method: str, params: bytes, headers: Mapping[str, str] | None = None, timeout: float | None = None
     ) -> Result | PeerError:
@@ -165,14 +176,23 @@ class Connection:
         """`send` for callers that wait. Raises as `ask` does."""
         return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
 
-    async def subscribe(self, request: Request) -> Result | PeerError:
-        """`call` for the feed of changes, of which a session has one at a time: it lasts. Raises when it is lost."""
+    async def subscribe(
+        self, request: Request, acknowledged: Callable[[msgspec.Raw], None] | None = None
+    ) -> Result | PeerError:
+        """`call` for a feed of changes: it lasts. Raises when it is lost.
+
+        `acknowledged` hears the params of its acknowledgement; without it that counts as a change of the lists.
+        """
+        feed = self._next_id
 
         def send(sink: Sink) -> int:
-            self._feed = self._next_id
+            self._feeds[feed] = acknowledged
             return self.send(request, sink)
 
-        return await self._answer(send, request.method, None)
+        try:
+            return await self._answer(send, request.method, None)
+        finally:
+            del self._feeds[feed]
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
         last: list[Finished | NeedsInput | Failed] = []
@@ -250,7 +270,7 @@ class Connection:
             sink(Failed(fault))
         elif request_id is None:
             log.info("server=%s a message was not delivered: %s", self.server, fault.message)
-        if request_id is not None and request_id != self._feed and self._on_failed:
+        if request_id is not None and request_id not in self._feeds and self._on_failed:
             self._failures += 1
             self._on_failed(fault, self._failures)
 
@@ -301,9 +321,28 @@ class Connection:
                 sink(Noticed(method, params))
         elif method == "notifications/cancelled":
             self.inquiries.withdrawn(params)
+        elif method == UPDATED:
+            uri = text_of((members_of(params) or {}).get("uri"))
+            if self.on_updated and uri is not None:
+                self.on_updated(uri)
+        elif method == ACKNOWLEDGED:
+            self._feed_opened(params)
         elif (kind := CHANGES.get(method)) and self._on_changed:
             self._on_changed(kind)
         # Anything else names no request, and this session is shared: nobody may be shown it.
+
+    def _feed_opened(self, params: msgspec.Raw) -> None:
+        """A feed that opens may have missed a change of any kind. A legacy session's stream opens as its feed."""
+        meta = members_of((members_of(params) or {}).get("_meta", b"")) or {}
+        named = subscription_id(meta.get(SUBSCRIPTION_ID, ABSENT))
+        acknowledged = self._feeds.get(named) if named is not None else None
+        if acknowledged is not None:
+            acknowledged(params)
+            return
+        if self._on_changed:
+            self._on_changed("tools")
+        if self.on_updated and self.era is Era.LEGACY:
+            self.on_updated(None)
 
     def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
         if method in questions.METHODS and self.era is Era.LEGACY:

@@ -16,6 +16,7 @@ from app.config.snapshot import ServerSpec
 from app.protocol import jsonrpc
 from app.protocol.faults import Fault, Kind
 from app.protocol.sse import MESSAGE, Decoder, Event
+from app.relay.listen import ACKNOWLEDGED
 from app.upstream.errors import SessionLost, UnstartableError
 from app.upstream.http_answer import agreed_version, as_answer, error_in, loses_session, read_body
 from app.upstream.http_client import Endpoint, HttpClient
@@ -31,8 +32,8 @@ log = logging.getLogger("app.upstream")
 MESSAGE_LIMIT = 16 * 1024 * 1024
 ERROR_LIMIT = 64 * 1024
 RESUME_ATTEMPTS = 3
-# What is received, as if the server had said so, when its own stream is back: a change may have been told to nobody.
-MISSED = jsonrpc.notification("notifications/tools/list_changed", b"")
+# What is received, in the words of a modern feed, when the server's own stream is back: nobody may have heard a change.
+MISSED = jsonrpc.notification(ACKNOWLEDGED, b"")
 # What the config may not set: these describe our messages and our connections.
 _OURS = frozenset({"accept", "connection", "content-length", "content-type", "transfer-encoding"})
 _MIRRORED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"})

@@ -14,8 +14,10 @@ from mcp_types import Implementation
 from pydantic import ValidationError
 
 from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import members_of
 from app.protocol.versions import LEGACY_VERSIONS, Era
-from app.relay.catalog import Members
+from app.relay.catalog import Hint, Members
+from app.relay.hints import read_hint
 from app.upstream.connection import Connection
 from app.upstream.dispatcher import ConnectionDispatcher
 from app.upstream.errors import EraRefused, HttpRefusal, UpstreamError
@@ -86,7 +88,8 @@ async def discover(connection: Connection, timeout: float, capabilities: dict[st
 def _negotiated(era: Era, agreed: str, raw: msgspec.Raw) -> Negotiated:
     found = msgspec.json.decode(raw, type=_Handshake)
     legacy_too = any(known in found.supported_versions for known in LEGACY_VERSIONS)
-    return Negotiated(era, agreed, found.capabilities, found.instructions or "", found.server_info, legacy_too)
+    hint = read_hint(members_of(raw) or {}) if era is Era.MODERN else Hint()
+    return Negotiated(era, agreed, found.capabilities, found.instructions or "", found.server_info, legacy_too, hint)
 
 
 def _to_upstream_error(connection: Connection, method: str, failure: Exception | None) -> UpstreamError:

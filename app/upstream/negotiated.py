@@ -6,7 +6,7 @@ Pure.
 import msgspec
 
 from app.protocol.versions import Era
-from app.relay.catalog import Members
+from app.relay.catalog import Hint, Members
 
 
 class Negotiated(msgspec.Struct, frozen=True):
@@ -18,3 +18,4 @@ class Negotiated(msgspec.Struct, frozen=True):
     instructions: str = ""
     server_info: msgspec.Raw = msgspec.Raw(b"{}")
     legacy_too: bool = False
+    hint: Hint = Hint()

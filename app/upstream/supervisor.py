@@ -130,6 +130,7 @@ class Supervisor:
         except TimeoutError:
             fault = _fault(self._spec.name, Kind.TIMEOUT, f"did not complete its handshake within {limit:g} s")
             raise UpstreamError(fault) from None
+        self._upstream.met_at = time.monotonic()
         try:
             await self._list(opened)
         except BaseException:
@@ -178,6 +179,7 @@ class Supervisor:
                     upstream.enter(State.READY, pool=pool)
                 tasks.start_soon(self._relist, opened)
                 tasks.start_soon(feed.follow, connection, opened.negotiated.capabilities)
+                tasks.start_soon(upstream.watches.keep, connection)
                 tasks.start_soon(pool.sweep)
                 tasks.start_soon(self._watch, opened, ended)
                 tasks.start_soon(self._mend, opened, pool, breaker, ended)
@@ -237,7 +239,12 @@ class Supervisor:
         while True:
             limit = self._spec.idle_timeout
             await anyio.sleep(limit / _GRAIN)
-            if self._spec.lazy and not pool.busy and time.monotonic() - upstream.used_at >= limit:
+            if (
+                self._spec.lazy
+                and not pool.busy
+                and not upstream.watches
+                and time.monotonic() - upstream.used_at >= limit
+            ):
                 upstream.rest()
                 ended(None)
                 return

@@ -21,11 +21,14 @@ from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.leases import Asker, Lease
 from app.upstream.pool import Pool
 from app.upstream.stderr_log import StderrLog
+from app.upstream.watches import Watches
 
 log = logging.getLogger("app.upstream")
 
 EXITS_KEPT = 10
 DETAIL_KEPT = 2000
+# Seconds between listings of a server whose lists are good for no time at all.
+SHORTEST_LIFE = 5.0
 
 
 class State(Enum):
@@ -78,17 +81,24 @@ class Upstream:
         """The last ends of the server, oldest first."""
         self.wanted = anyio.Event()
         self.used_at = time.monotonic()
+        self.watches = Watches(spec.name)
+        """The resources that somebody wants to hear of."""
         self.stderr = StderrLog(spec.name, time.monotonic)
         self.stop_requested = anyio.Event()
         self.stopped = anyio.Event()
         self.relist_wanted = anyio.Event()
         self.listed_at = 0.0
+        self.published_at = 0.0
+        """When a whole listing came in last."""
+        self.met_at = 0.0
+        """When its last handshake was."""
         self._asked_at = 0.0
         self._pool: Pool | None = None
         self._marks: dict[str, Fault] = {}
         self._retry_at = 0.0
         self._patience: float | None = None
         self._changed = anyio.Event()
+        self._listed = anyio.Event()
         self._listeners: list[Callable[[Upstream], None]] = []
 
     def __repr__(self) -> str:
@@ -183,8 +193,21 @@ class Upstream:
                 await self._changed.wait()
         return self.catalog is not None
 
+    async def relisted(self, timeout: float) -> None:
+        """List the server again now and wait until that is done, at most `timeout` seconds."""
+        self.relist_wanted.set()
+        with anyio.move_on_after(timeout):
+            await self._listed.wait()
+
     def refresh_if_older_than(self, seconds: float) -> None:
-        """For remote servers, which may have no change feed: list again in the background what was listed long ago."""
+        """For remote servers, which may have no change feed: list again in the background what was listed long ago.
+
+        A server that says for how long its lists are good is taken at its word instead.
+        """
+        hints = self.catalog.hints if self.catalog else {}
+        lives = [hint.ttl for method, hint in hints.items() if method.endswith("/list")]
+        if lives:
+            seconds = max(SHORTEST_LIFE, min(lives) / 1000)
         if self.spec.remote and self._pool and time.monotonic() - self.listed_at > seconds:
             self.listed_at = time.monotonic()
             self.relist_wanted.set()
@@ -256,7 +279,9 @@ class Upstream:
 
     def publish(self, catalog: ServerCatalog) -> bool:
         """A whole listing came in: it replaces the catalog, and the version rises. False if nothing differs."""
-        self.listed_at = time.monotonic()
+        self.listed_at = self.published_at = time.monotonic()
+        listed, self._listed = self._listed, anyio.Event()
+        listed.set()
         if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
             return False
         self.catalog = catalog

@@ -94,6 +94,7 @@ async def test_every_wrong_key_gets_the_same_401_before_the_body_is_looked_at(cl
     assert_unauthenticated(await caller.post(b"{}", [*caller.headers(), ("Mcp-Session-Id", "x")]))
 
 
+@pytest.mark.requirement("http.origin")
 @pytest.mark.parametrize(
     "origin",
     ["https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1.evil.example", "file://", "x"],

@@ -10,6 +10,7 @@ from tests.integration.bad_input.cast import MakeCaller, call, refused, still_wo
 PARSE, INVALID = -32700, -32600
 
 
+@pytest.mark.requirement("messages.utf8")
 @pytest.mark.parametrize(
     "octets",
     [b"\xff", b"\xc3", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xed\xa0\x81\xed\xb0\x80", b"\xf5\x80\x80\x80"],
@@ -108,6 +109,7 @@ async def test_an_integer_of_five_thousand_digits_is_refused(client: MakeCaller,
     await refused(caller, raw, 400, PARSE, INVALID)
 
 
+@pytest.mark.requirement("messages.id")
 @pytest.mark.parametrize(
     "ident", [str(2**53 + 1), str(2**70), "1.0", "-0", "0", "-1", '"1"', '""', '"\\u00e9\\n"', "1e2"]
 )
@@ -159,6 +161,7 @@ async def test_what_is_not_one_json_document_is_a_parse_error(client: MakeCaller
     await refused(caller, body, 400, PARSE)
 
 
+@pytest.mark.requirement("http.single")
 @pytest.mark.parametrize("body", ["null", "true", "0", "-1.5", '"text"', '"{}"', "{}"])
 async def test_json_that_is_no_message_is_an_invalid_request(client: MakeCaller, era: str, body: str) -> None:
     await refused(client(era), body, 400, INVALID)
@@ -179,6 +182,7 @@ async def test_another_jsonrpc_is_an_invalid_request(client: MakeCaller, era: st
     assert message.get("id", 1) == 1
 
 
+@pytest.mark.requirement("messages.null_id")
 @pytest.mark.parametrize("ident", ["null", "true", "false", "{}", '{"a":1}', "[]", "[1]"])
 async def test_an_id_that_is_no_text_and_no_number_is_an_invalid_request(
     client: MakeCaller, era: str, ident: str

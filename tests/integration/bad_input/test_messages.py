@@ -25,11 +25,13 @@ NAMES = {
 }
 
 
+@pytest.mark.requirement("http.single")
 async def test_a_posted_response_is_refused_in_the_modern_era(client: MakeCaller) -> None:
     for member in ('"result":{}', '"error":{"code":1,"message":"x"}'):
         await refused(client("modern"), f'{{"jsonrpc":"2.0","id":1,{member}}}', 400, -32600)
 
 
+@pytest.mark.requirement("http.accepted")
 async def test_a_good_notification_is_accepted_without_a_word(client: MakeCaller, era: str) -> None:
     caller = client(era)
     for method in ("notifications/cancelled", "notifications/initialized", "notifications/nobody/knows", "x"):
@@ -38,6 +40,7 @@ async def test_a_good_notification_is_accepted_without_a_word(client: MakeCaller
     await still_works(caller)
 
 
+@pytest.mark.requirement("http.unaccepted")
 @pytest.mark.parametrize(
     "body",
     [
@@ -53,6 +56,7 @@ async def test_a_bad_notification_is_refused_without_an_id(client: MakeCaller, e
     assert message.get("id") is None
 
 
+@pytest.mark.requirement("methods.unknown")
 @pytest.mark.parametrize(
     "method", ["nobody/knows", "tools/List", "tools", "__proto__", "x" * 500, "rpc.discover", "tools/call "]
 )
@@ -71,6 +75,7 @@ async def test_an_unknown_method_is_told_so(client: MakeCaller, era: str, method
     await still_works(caller)
 
 
+@pytest.mark.requirement("methods.unknown")
 @pytest.mark.parametrize(
     "method", ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"]
 )
@@ -137,6 +142,7 @@ def without(caller: Caller, *names: str) -> list[tuple[str, str]]:
     return [pair for pair in caller.headers("tools/call", {"name": "bench__whoami"}) if pair[0] not in names]
 
 
+@pytest.mark.requirement("http.mirror")
 @pytest.mark.parametrize(
     ("drop", "add"),
     [
@@ -167,12 +173,14 @@ async def test_a_routing_header_wrong_missing_or_doubled_is_a_mismatch(
     assert message["id"] == "h"
 
 
+@pytest.mark.requirement("http.version")
 async def test_header_and_body_of_two_revisions_are_a_mismatch(client: MakeCaller) -> None:
     caller = client("modern")
     raw = call(caller).replace("2026-07-28", "2025-11-25")
     await refused(caller, raw, 400, -32020)
 
 
+@pytest.mark.requirement("http.decoded")
 @pytest.mark.parametrize("value", ["bench__whoami  ", "\tbench__whoami", "=?base64?YmVuY2hfX3dob2FtaQ==?="])
 async def test_white_space_around_and_base64_of_a_routing_header_are_the_same_value(
     client: MakeCaller, value: str
@@ -182,6 +190,7 @@ async def test_white_space_around_and_base64_of_a_routing_header_are_the_same_va
     assert answer.status == 200, answer.body
 
 
+@pytest.mark.requirement("http.unsupported")
 @pytest.mark.parametrize(
     "version", ["1900-01-01", "2027-01-01", "2026-07-28, 2025-11-25", "draft", "\xe9", "2026-07-28x"]
 )
@@ -201,6 +210,7 @@ async def test_an_unknown_revision_is_told_which_ones_there_are(client: MakeCall
     await still_works(caller)
 
 
+@pytest.mark.requirement("http.unsupported")
 async def test_an_unknown_revision_in_the_header_alone_is_told_the_same(client: MakeCaller) -> None:
     caller = client("legacy", version="1900-01-01")
     reply = await caller.ask("tools/list")
@@ -216,6 +226,7 @@ async def test_a_revision_of_ten_kilobytes_is_refused(client: MakeCaller) -> Non
     await still_works(caller)
 
 
+@pytest.mark.requirement("messages.meta")
 @pytest.mark.parametrize(
     "meta",
     [
@@ -248,6 +259,7 @@ async def test_client_info_may_be_missing_or_there(client: MakeCaller) -> None:
     assert (await caller.ask("tools/list")).status == 200
 
 
+@pytest.mark.requirement("progress.tokens")
 @pytest.mark.parametrize("token", ["null", "true", "{}", "[]", '{"a":1}'])
 async def test_a_progress_token_that_is_no_text_and_no_number_is_refused(
     client: MakeCaller, era: str, token: str
@@ -261,6 +273,7 @@ async def test_a_progress_token_that_is_no_text_and_no_number_is_refused(
     await still_works(caller)
 
 
+@pytest.mark.requirement("http.version")
 async def test_a_modern_envelope_without_the_header_is_a_mismatch(client: MakeCaller) -> None:
     caller = client("modern")
     headers = [pair for pair in without(caller) if pair[0] in ("Content-Type", "Accept", "Authorization")]

@@ -13,6 +13,7 @@ from tests.integration.bad_input.cast import (
 )
 
 
+@pytest.mark.requirement("http.endpoint")
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/servers/bench/mcp"])
 async def test_another_method_on_the_endpoint_is_told_which_there_are(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import httpx2
 import mcp_types as types
+import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ToolsListChanged
@@ -103,6 +104,7 @@ async def test_those_who_may_not_see_it_hear_nothing(gateway: Gateway, era: str,
         assert elsewhere.changes == []
 
 
+@pytest.mark.requirement("listen.filter")
 async def test_what_was_not_asked_for_is_not_told(gateway: Gateway, fresh: str, mark: str) -> None:
     client = caller(gateway, "modern")
     async with listening(client, {"promptsListChanged": True}) as prompts:

@@ -24,7 +24,7 @@ async def test_a_session_has_one_stream_which_shows_at_once_that_it_lives(gatewa
         answer = await wire.ask("GET", path, headers)
         assert (answer.status, answer.header("content-type")) == (200, "text/event-stream")
         assert answer.header("cache-control") == "no-store"
-        assert (await anext(aiter(wire.pieces()))).startswith(b":")
+        assert (await anext(aiter(wire.pieces()))).startswith(b"id: 0-0\nretry: ")
         second = await other.request("GET", path, headers)
         assert (second.status, second.json()["error"]) == (409, "conflict")
 
@@ -105,6 +105,7 @@ async def test_a_key_that_expires_closes_its_streams(tmp_path: Path) -> None:
             assert not stays.ended.is_set()
 
 
+@pytest.mark.requirement("cancel.teardown")
 async def test_a_stop_ends_every_stream_in_good_order_within_half_a_second(tmp_path: Path) -> None:
     config = {"mcpServers": {"bench": workbench("bench")}}
     with running_gateway(config, keys={WIDE: "wide"}, edge=True) as own:

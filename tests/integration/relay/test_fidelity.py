@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.integration.relay.cast import MakeCaller
 from tests.support.servers import workbench as bench
 from tests.support.wire import META, Caller
@@ -70,6 +72,7 @@ async def test_structured_content_meta_and_unknown_fields_of_a_result_come_back_
     assert content[1] == {"type": "vendor/unknown", "x": 1}
 
 
+@pytest.mark.requirement("messages.result_type")
 async def test_a_modern_client_gets_what_its_revision_requires_of_a_result(client: MakeCaller) -> None:
     result = (await client(era="modern").call("workbench__mirror")).result
     assert result["resultType"] == "complete"
@@ -109,6 +112,7 @@ async def test_an_error_of_a_server_passes_with_its_code_and_data(client: MakeCa
     assert reply.error == expected
 
 
+@pytest.mark.requirement("messages.id")
 async def test_the_id_comes_back_as_it_was_sent(client: MakeCaller, era: str) -> None:
     caller = client(era=era)
     for ident in ("1", 1, "", "ü 😀", 2**53 + 1, 2**70, -7, "x" * 200):

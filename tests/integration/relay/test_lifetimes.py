@@ -3,6 +3,8 @@
 import json
 import uuid
 
+import pytest
+
 from tests.integration.relay.cast import OTHER, WIDE, MakeCaller
 from tests.support.wire import Caller, read_reply, until
 
@@ -20,6 +22,7 @@ def hold(label: str) -> dict[str, object]:
     return {"name": "delta__hold", "arguments": {"label": label}}
 
 
+@pytest.mark.requirement("http.cancelled")
 async def test_a_modern_client_that_hangs_up_cancels_its_call(client: MakeCaller) -> None:
     watcher, label = client(), uuid.uuid4().hex
     async with client(era="modern").open("tools/call", hold(label)):
@@ -27,6 +30,7 @@ async def test_a_modern_client_that_hangs_up_cancels_its_call(client: MakeCaller
     await journaled(watcher, f"cancelled {label}")
 
 
+@pytest.mark.requirement("http.cancelled")
 async def test_a_modern_client_that_hangs_up_inside_a_stream_cancels_its_call(client: MakeCaller) -> None:
     watcher, label = client(), uuid.uuid4().hex
     params = {**hold(label), "_meta": {"progressToken": label}}

@@ -83,6 +83,7 @@ async def test_the_hash_of_a_name_does_not_depend_on_who_asks(client: MakeCaller
     assert set(narrow) <= set(wide)
 
 
+@pytest.mark.requirement("lists.answered")
 async def test_all_pages_of_a_server_are_one_list(client: MakeCaller, era: str) -> None:
     caller = client(era=era)
     for method, kind, key, own in (
@@ -98,6 +99,7 @@ async def test_all_pages_of_a_server_are_one_list(client: MakeCaller, era: str) 
         assert all(key in item for item in found)
 
 
+@pytest.mark.requirement("lists.steady")
 async def test_a_list_is_the_same_bytes_every_time(client: MakeCaller, era: str) -> None:
     caller = client(era=era)
     for method in ("tools/list", "prompts/list", "resources/list", "resources/templates/list"):
@@ -112,6 +114,7 @@ async def test_a_cursor_nobody_gave_is_refused(client: MakeCaller, era: str, cur
     assert reply.error["code"] == -32602
 
 
+@pytest.mark.requirement("cache.hints")
 async def test_a_modern_list_says_how_long_it_is_good_and_for_whom(client: MakeCaller) -> None:
     caller = client(era="modern")
     for method in ("tools/list", "prompts/list", "resources/list", "resources/templates/list", "server/discover"):
@@ -170,6 +173,7 @@ async def test_a_trailing_slash_is_the_same_endpoint(client: MakeCaller, era: st
         assert (await client(era=era, path=path).ask("tools/list")).status == 200
 
 
+@pytest.mark.requirement("discover.there")
 async def test_discover_tells_what_this_client_can_use(client: MakeCaller) -> None:
     result = (await client(era="modern").ask("server/discover")).result
     assert "2026-07-28" in result["supportedVersions"]
@@ -180,6 +184,7 @@ async def test_discover_tells_what_this_client_can_use(client: MakeCaller) -> No
     assert "How to use delta." not in (await client(NARROW, "modern").ask("server/discover")).result["instructions"]
 
 
+@pytest.mark.requirement("features.declared")
 async def test_a_client_of_a_server_with_tools_alone_is_offered_tools_alone(client: MakeCaller) -> None:
     path = "/servers/plain/mcp"
     discovered = (await client(era="modern", path=path).ask("server/discover")).result

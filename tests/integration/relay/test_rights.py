@@ -116,6 +116,7 @@ async def list_of(caller: Caller, method: str, kind: str) -> list[dict[str, obje
     return reply.result[kind]
 
 
+@pytest.mark.requirement("access.tools")
 @pytest.mark.parametrize("key", [WIDE, NARROW, OTHER, NOBODY])
 async def test_a_tool_answers_exactly_where_it_is_listed(client: MakeCaller, era: str, key: str) -> None:
     caller = client(key, era)
@@ -164,6 +165,7 @@ async def test_json_and_header_escapes_of_a_name_are_the_same_name(client: MakeC
     assert (await caller.post(hidden.encode(), headers)).json()["error"]["code"] == -32602
 
 
+@pytest.mark.requirement("access.tools")
 async def test_prompts_answer_exactly_where_they_are_listed(client: MakeCaller, era: str) -> None:
     for key in (WIDE, NARROW, NOBODY):
         caller = client(key, era)
@@ -189,6 +191,7 @@ async def test_prompts_answer_exactly_where_they_are_listed(client: MakeCaller, 
                             assert reply.error["code"] == -32602
 
 
+@pytest.mark.requirement("access.tools")
 async def test_resources_answer_exactly_where_they_are_listed(client: MakeCaller, era: str) -> None:
     for key in (WIDE, NARROW, NOBODY):
         caller = client(key, era)
@@ -207,6 +210,7 @@ async def test_resources_answer_exactly_where_they_are_listed(client: MakeCaller
                         assert reply.status == (400 if era == "modern" else 200)
 
 
+@pytest.mark.requirement("cache.access")
 async def test_a_hidden_resource_and_a_missing_one_look_the_same(client: MakeCaller, era: str) -> None:
     caller = client(NARROW, era)
     hidden = await caller.ask("resources/read", {"uri": "workbench://delta/one"})
@@ -214,6 +218,7 @@ async def test_a_hidden_resource_and_a_missing_one_look_the_same(client: MakeCal
     assert json.dumps(hidden.error).replace("delta", "X") == json.dumps(missing.error).replace("delte", "X")
 
 
+@pytest.mark.requirement("access.completions")
 async def test_completion_follows_the_same_rule(client: MakeCaller, era: str) -> None:
     argument = {"name": "who", "value": "a"}
     hidden = {"ref": {"type": "ref/prompt", "name": "delta__greet"}, "argument": argument}

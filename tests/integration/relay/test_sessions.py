@@ -73,6 +73,7 @@ async def test_a_legacy_request_without_a_session_is_served(client: MakeCaller) 
         assert (await caller.ask("tools/list")).answer.header("mcp-session-id") is None
 
 
+@pytest.mark.requirement("messages.stateless")
 async def test_a_modern_request_ignores_a_session_id(client: MakeCaller) -> None:
     caller = client(era="modern", session="nobody-has-this-id-000000")
     reply = await caller.ask("tools/list")

@@ -40,6 +40,7 @@ def test_without_instructions_there_is_no_member_for_them() -> None:
         assert "instructions" not in msgspec.json.decode(raw)
 
 
+@pytest.mark.requirement("discover.there")
 def test_discover_tells_what_its_revision_requires() -> None:
     found = msgspec.json.decode(answers.discover(VIEW))
     assert found["supportedVersions"] == list(SUPPORTED_VERSIONS)

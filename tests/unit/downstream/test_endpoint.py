@@ -12,6 +12,7 @@ from app.downstream import endpoint as module
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import Endpoint
 from app.gateway.gateway import Gateway
+from app.protocol.sse import Decoder
 from app.protocol.versions import Era
 from tests.unit.downstream.conftest import ANN, BOB, headers, message
 from tests.unit.downstream.wire import Wire, scope
@@ -42,8 +43,8 @@ class Door:
             await self.endpoint.serve(found, wire.receive, wire.send)
         return wire
 
-    async def session(self, who: Principal = ANN) -> tuple[bytes, bytes]:
-        wire = await self.post(message("initialize", {"protocolVersion": "2025-11-25"}), who=who)
+    async def session(self, who: Principal = ANN, version: str = "2025-11-25") -> tuple[bytes, bytes]:
+        wire = await self.post(message("initialize", {"protocolVersion": version}), who=who)
         return (module.SESSION, wire.headers[module.SESSION])
 
 
@@ -52,8 +53,12 @@ def door(house: Gateway) -> Door:
     return Door(house)
 
 
-def told(wire: Wire) -> dict[str, Any]:
+def told(wire: Wire) -> Any:
     return json.loads(wire.body)
+
+
+def batch(*members: bytes) -> bytes:
+    return b"[%b]" % b",".join(members)
 
 
 async def test_a_handshake_opens_a_session_that_only_its_principal_has(door: Door) -> None:
@@ -192,3 +197,71 @@ async def test_what_nothing_expected_is_told_in_json_rpc_with_the_id_of_its_line
     (line,) = [record.fields for record in caplog.records if record.name == "app.call"]
     assert (line["outcome"], line["request"]) == ("internal", error["data"]["requestId"])
     assert any(record.exc_info for record in caplog.records)
+
+
+async def test_a_batch_is_answered_together_each_under_its_own_id(door: Door) -> None:
+    session = await door.session(version="2025-03-26")
+    members = (
+        message("ping", ident="a"),
+        message("notifications/initialized", ident=None),
+        message("tools/call", {"name": "a__whoami"}, ident=2),
+        message("initialize", {"protocolVersion": "2025-03-26"}, ident=3),
+    )
+    wire = await door.post(batch(*members), session)
+    found = {answer["id"]: answer for answer in told(wire)}
+    assert set(found) == {"a", 2, 3}
+    assert found["a"]["result"] == {}
+    assert found[2]["result"]["content"][0]["text"].startswith("a ")
+    assert found[3]["error"]["code"] == -32600
+    assert len(door.house.sessions) == 1
+    accepted = await door.post(batch(members[1], members[1]), session)
+    assert (accepted.status, accepted.body) == (202, b"")
+
+
+async def test_a_batch_with_progress_is_answered_as_one_stream(door: Door) -> None:
+    call = {"name": "a__count", "arguments": {"steps": 2}, "_meta": {"progressToken": "p"}}
+    wire = await door.post(batch(message("tools/call", call, ident=1), message("ping", ident=2)))
+    assert wire.headers[b"content-type"] == b"text/event-stream"
+    found = [json.loads(event.data) for event in Decoder().feed(wire.body)]
+    assert [answer.get("id") for answer in found if "method" not in answer] in ([1, 2], [2, 1])
+    assert [notice["params"]["progress"] for notice in found if "method" in notice] == [1, 2]
+    assert wire.ended
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-06-18", "2025-11-25"])
+async def test_other_revisions_have_no_batches_whatever_the_header_says(door: Door, version: str) -> None:
+    session = await door.session(version=version)
+    for sent in ((), ((b"mcp-protocol-version", b"2025-03-26"),)):
+        wire = await door.post(batch(message("ping")), session, *sent)
+        assert (wire.status, told(wire)["error"]["code"]) == (400, -32600)
+
+
+async def test_a_batch_without_a_session_is_one_of_the_assumed_revision(door: Door) -> None:
+    assert told(await door.post(batch(message("ping")))) == [{"jsonrpc": "2.0", "id": 1, "result": {}}]
+    later = await door.post(batch(message("ping")), (b"mcp-protocol-version", b"2025-06-18"))
+    assert (later.status, told(later)["error"]["code"]) == (400, -32600)
+    assert (await door.post(b"[]")).status == 400
+    assert (await door.post(b"[1")).status == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "agreed"),
+    [
+        ("2024-11-05", "2024-11-05"),
+        ("2025-03-26", "2025-03-26"),
+        ("2025-06-18", "2025-06-18"),
+        ("2025-11-25", "2025-11-25"),
+        ("2026-07-28", "2025-11-25"),
+        ("2099-01-01", "2025-11-25"),
+        ("", "2025-11-25"),
+    ],
+)
+async def test_a_handshake_ends_with_the_clients_revision_or_our_last_one_that_has_handshakes(
+    door: Door, asked: str, agreed: str
+) -> None:
+    wire = await door.post(message("initialize", {"protocolVersion": asked}))
+    assert told(wire)["result"]["protocolVersion"] == agreed
+    session = door.house.sessions.find("ann", wire.headers[module.SESSION].decode())
+    assert session is not None
+    assert session.version == agreed
+    assert (session.journals is not None) == (agreed == "2025-11-25")

@@ -55,9 +55,7 @@ def test_the_401_and_the_404_are_the_contracts_to_the_letter() -> None:
     assert NOT_FOUND == b'{"error":"not_found","error_description":"Not found"}'
 
 
-@pytest.mark.parametrize(
-    ("code", "status"), [(-32602, 400), (-32601, 404), (-32021, 400), (-32000, 200), (7, 200), ("x", 200)]
-)
+@pytest.mark.parametrize(("code", "status"), [(-32602, 400), (-32601, 404), (-32021, 400), (-32603, 200), (7, 200)])
 def test_a_servers_error_passes_with_the_status_its_code_has_for_a_modern_client(code: object, status: int) -> None:
     found, body = to_peer_answer(peer(code, data={"a": 1}), b"1", Era.MODERN, "")
     assert found == status

@@ -25,6 +25,7 @@ def answer(wire: Wire, era: Era = Era.LEGACY, accept: Accept = BOTH) -> RelayRes
     return response
 
 
+@pytest.mark.requirement("http.answer")
 async def test_an_answer_that_nothing_precedes_is_json_under_the_clients_own_id() -> None:
     wire = Wire()
     response = answer(wire)
@@ -35,6 +36,7 @@ async def test_an_answer_that_nothing_precedes_is_json_under_the_clients_own_id(
     assert (wire.status, wire.ended, response.outcome) == (200, True, "ok")
 
 
+@pytest.mark.requirement("http.answer")
 async def test_a_notification_commits_to_a_stream_that_ends_with_the_answer() -> None:
     wire = Wire()
     response = answer(wire)
@@ -101,6 +103,7 @@ async def test_a_servers_own_error_passes_and_a_tools_failure_is_told_from_succe
     assert failing.outcome == "tool_error"
 
 
+@pytest.mark.requirement("http.silent")
 async def test_after_a_hang_up_nothing_is_written() -> None:
     wire = Wire()
     response = answer(wire)

@@ -41,8 +41,8 @@ class Door:
             await self.serve(wire, method, sent, who)
         return wire
 
-    async def session(self, who: Principal = ANN) -> tuple[bytes, bytes]:
-        begun = await self.ask("POST", headers(), message("initialize", {"protocolVersion": "2025-11-25"}), who)
+    async def session(self, who: Principal = ANN, version: str = "2025-06-18") -> tuple[bytes, bytes]:
+        begun = await self.ask("POST", headers(), message("initialize", {"protocolVersion": version}), who)
         return (SESSION, begun.headers[SESSION])
 
     @asynccontextmanager
@@ -63,7 +63,7 @@ async def until(happened: Any) -> None:
 
 
 def told(wire: Wire) -> list[dict[str, Any]]:
-    return [json.loads(event.data) for event in Decoder().feed(wire.body)]
+    return [json.loads(event.data) for event in Decoder().feed(wire.body) if event.data]
 
 
 def listen(params: dict[str, Any] = LISTEN, ident: object = 1) -> tuple[str, list[Any], bytes]:
@@ -157,6 +157,7 @@ async def test_a_client_that_takes_no_goodbye_is_left(door: Door, monkeypatch: p
             await served
 
 
+@pytest.mark.requirement("listen.acknowledged", "listen.named")
 @pytest.mark.parametrize("ident", [7, "seven"])
 async def test_a_subscription_is_acknowledged_first_and_every_message_names_it(door: Door, ident: object) -> None:
     async with door.open(*listen(ident=ident)) as wire:
@@ -198,3 +199,55 @@ async def test_one_line_is_left_when_a_subscription_ends(door: Door, caplog: pyt
         pass
     (line,) = [record.fields for record in caplog.records if record.name == "app.call"]
     assert (line["method"], line["era"], line["outcome"]) == ("subscriptions/listen", "modern", "disconnected")
+
+
+async def test_a_stream_of_the_last_legacy_revision_is_resumed_where_it_broke(door: Door) -> None:
+    session = await door.session(version="2025-11-25")
+    async with door.open("GET", [STREAM, session]) as wire:
+        assert wire.body.startswith(b"id: 0-0\nretry: 1000\ndata: \n\n")
+        (subscription,) = door.house.broadcast._subscriptions
+        subscription.tell("prompts")
+        await until(lambda: told(wire))
+        assert b"id: 0-1\nevent: message\n" in wire.body
+    subscription.tell("tools")  # while nobody is there
+    async with door.open("GET", [STREAM, session, (b"last-event-id", b"0-0")]) as again:
+        await until(lambda: len(told(again)) == 2)
+        assert [event.id for event in Decoder().feed(again.body) if event.data] == [b"0-1", b"0-2"]
+        assert again.body.startswith(b"id: 0-0\n")
+        # The client has lost this one too, and we do not know yet.
+        async with door.open("GET", [STREAM, session, (b"last-event-id", b"0-1")]) as third:
+            await until(lambda: told(third))
+            await until(lambda: again.ended)
+            assert (await door.ask("GET", [STREAM, session])).status == 409
+    unknown = await door.ask("GET", [STREAM, session, (b"last-event-id", b"7-1")])
+    assert (unknown.status, json.loads(unknown.body)["error"]) == (400, "bad_request")
+    assert (await door.ask("DELETE", [session])).status == 204
+    assert not door.house.broadcast._subscriptions
+
+
+async def test_an_older_session_is_sent_no_ids_and_resumes_nothing(door: Door) -> None:
+    session = await door.session()
+    async with door.open("GET", [STREAM, session, (b"last-event-id", b"7-1")]) as wire:
+        (subscription,) = door.house.broadcast._subscriptions
+        subscription.tell("prompts")
+        await until(lambda: told(wire))
+        assert b"id:" not in wire.body
+    assert not door.house.broadcast._subscriptions
+
+
+async def test_the_stream_of_a_call_goes_on_for_a_client_that_comes_back_and_ends_with_its_answer(door: Door) -> None:
+    session = await door.session(version="2025-11-25")
+    call = message("tools/call", {"name": "a__hold", "_meta": {"progressToken": "p"}})
+    async with door.open("POST", headers("", "", session), call) as wire:
+        assert wire.body.startswith(b"id: 1-0\nretry: ")
+        await until(lambda: told(wire))
+        wire.hang_up.set()
+        async with door.open("GET", [STREAM, session, (b"last-event-id", b"1-0")]) as again:
+            await until(lambda: told(again))
+            first = told(again)[0]
+            assert first["params"]["progressToken"] == "p"
+            await door.ask("POST", headers(), message("tools/call", {"name": "a__release"}))
+            await until(lambda: again.ended)
+            assert told(again)[-1]["result"]["content"][0]["text"] == "released "
+    replayed = await door.ask("GET", [STREAM, session, (b"last-event-id", b"1-1")])
+    assert [event["id"] for event in told(replayed)] == [1]

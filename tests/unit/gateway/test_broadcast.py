@@ -218,3 +218,18 @@ async def test_servers_are_asked_anew_while_somebody_listens(broadcast: Broadcas
     assert servers["a"].refreshed == 1
     assert repr(broadcast) == "<Broadcast 1 subscriptions>"
     assert KINDS == ("tools", "prompts", "resources")
+
+
+async def test_what_changes_while_a_listener_is_away_is_told_when_it_is_back(
+    broadcast: Broadcast, servers: dict[str, Listed]
+) -> None:
+    ann = broadcast.subscribe(ANN)
+    ann.end(module.End.DISCONNECTED)
+    broadcast.leave(ann)
+    broadcast.keep(ann)
+    servers["a"].offers(tools=["x"])
+    assert await told(ann) == "tools"
+    ann.end(module.End.SESSION)
+    assert len(broadcast) == 0
+    async with asyncio.timeout(5):
+        await ann.ended()

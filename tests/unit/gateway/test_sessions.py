@@ -6,6 +6,7 @@ import pytest
 
 from app.gateway.inbox import Inbox
 from app.gateway.sessions import IDLE_SECONDS, PER_PRINCIPAL, STREAM_SECONDS, SessionTable
+from app.protocol.versions import LEGACY_VERSIONS
 from app.relay.events import Cancelled
 
 
@@ -122,7 +123,7 @@ async def test_two_calls_under_one_id_are_both_left_alone(table: SessionTable) -
 
 def test_an_open_stream_keeps_its_session_for_a_day_and_ends_with_it(table: SessionTable, clock: Clock) -> None:
     session, ended = table.open("ann", "2025-11-25"), []
-    session.on_end = lambda: ended.append(1)
+    session.on_end = lambda _: ended.append(1)
     clock.now = STREAM_SECONDS
     table.expire()
     assert table.find("ann", session.id) is session
@@ -134,14 +135,14 @@ def test_an_open_stream_keeps_its_session_for_a_day_and_ends_with_it(table: Sess
 
 def test_a_session_that_is_deleted_ends_its_stream(table: SessionTable) -> None:
     session, ended = table.open("ann", "2025-11-25"), []
-    session.on_end = lambda: ended.append(1)
+    session.on_end = lambda _: ended.append(1)
     table.close("ann", session.id)
     assert ended == [1]
 
 
 def test_past_the_limit_a_session_that_listens_stays_before_one_that_does_not(table: SessionTable) -> None:
     listening = table.open("ann", "2025-11-25")
-    listening.on_end = lambda: None
+    listening.on_end = lambda _: None
     silent = [table.open("ann", "2025-11-25") for _ in range(PER_PRINCIPAL)]
     assert table.find("ann", listening.id) is listening
     assert table.find("ann", silent[0].id) is None
@@ -154,3 +155,25 @@ def test_sessions_end_with_their_principals(table: SessionTable) -> None:
     assert table.find("ann", gone.id) is None
     assert table.find("bob", stays.id) is stays
     assert table.implicit("ann", "2025-03-26") is not nameless
+
+
+async def test_a_session_gives_back_what_was_held_for_it_however_it_ends(table: SessionTable, clock: Clock) -> None:
+    given: list[str] = []
+    deleted, expired, revoked = (table.open(who, "2025-11-25") for who in ("ann", "bob", "cyd"))
+    for name, session in (("deleted", deleted), ("expired", expired), ("revoked", revoked)):
+        session.owed.append(lambda name=name: given.append(name))
+        assert session.journals is not None
+        session.journals.begin().add(b"data: x\n\n")
+    table.close("ann", deleted.id)
+    table.end({"cyd"})
+    clock.now = IDLE_SECONDS + 1
+    table.expire()
+    assert given == ["deleted", "revoked", "expired"]
+    assert table._budget.held == 0
+    deleted.end()
+    assert len(given) == 3
+
+
+def test_only_the_last_legacy_revision_keeps_what_its_streams_say(table: SessionTable) -> None:
+    kept = {version: table.open("ann", version).journals is not None for version in LEGACY_VERSIONS}
+    assert kept == {version: version == "2025-11-25" for version in LEGACY_VERSIONS}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.protocol.classify import Accept, Inbound, classify, is_json, read_accept
+from app.protocol.classify import Accept, Inbound, classify, classify_batch, classify_message, is_json, read_accept
 from app.protocol.faults import Kind
 from app.protocol.jsonrpc import Rejection
 from app.protocol.methods import Answer
@@ -199,3 +199,34 @@ header_values = st.binary(max_size=40) | st.sampled_from(
 )
 def test_classify_never_raises(headers: Headers, data: bytes) -> None:
     assert isinstance(classify([JSON[0], *headers], data), Inbound | Rejection)
+
+
+def test_the_members_of_a_batch_are_judged_one_by_one_and_initialize_is_none() -> None:
+    found = classify_batch(JSON, b"[%b,%b,3]" % (body(), body("initialize")))
+    assert isinstance(found, list)
+    call, handshake, number = found
+    assert isinstance(call, Inbound)
+    assert (call.era, call.message.method) == (Era.LEGACY, "tools/call")
+    assert isinstance(handshake, Rejection)
+    assert (handshake.fault.kind, bytes(handshake.id)) == (Kind.INVALID_REQUEST, b"1")
+    assert isinstance(number, Rejection)
+
+
+def test_a_batch_is_refused_whole_for_its_headers_and_for_what_is_no_json() -> None:
+    for headers, data, kind in (
+        ([], b"[]", Kind.UNSUPPORTED_MEDIA),
+        ([*JSON[:1], (b"accept", b"text/html")], b"[]", Kind.NOT_ACCEPTABLE),
+        (JSON, b"[", Kind.PARSE_ERROR),
+    ):
+        found = classify_batch(headers, data)
+        assert isinstance(found, Rejection)
+        assert found.fault.kind is kind
+
+
+def test_a_message_whose_answer_comes_elsewhere_needs_no_accept_and_is_legacy_whatever_its_header_says() -> None:
+    headers = [JSON[0], (b"accept", b"text/html"), (b"mcp-protocol-version", b"2025-11-25")]
+    found = classify_message(headers, body())
+    assert isinstance(found, Inbound)
+    assert (found.era, found.accept) == (Era.LEGACY, Accept(json=False, stream=True))
+    assert isinstance(classify_message([], body()), Rejection)
+    assert isinstance(classify_message(headers, b"[]"), Rejection)

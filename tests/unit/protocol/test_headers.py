@@ -28,6 +28,7 @@ def test_values_are_encoded_as_the_sdk_encodes_them_and_come_back(value: str) ->
     assert decode_value(encode_value(value)) == value
 
 
+@pytest.mark.requirement("http.decoded")
 @pytest.mark.parametrize("value", ENCODED)
 def test_values_are_decoded_as_the_sdk_decodes_them(value: str) -> None:
     assert decode_value(value) == inbound.decode_header_value(value)
@@ -89,6 +90,7 @@ def test_our_own_headers_agree_with_their_body(method: str, params: dict[str, ms
     assert check_routing(sent, method, params) is None
 
 
+@pytest.mark.requirement("http.mirror")
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [

@@ -223,3 +223,39 @@ def test_half_a_surrogate_pair_becomes_a_replacement_character_and_all_else_stay
 
 def test_members_of_a_text_nested_without_end_are_none() -> None:
     assert jsonrpc.members_of(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}") is None
+
+
+def test_a_batch_is_read_message_by_message() -> None:
+    good = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    found = jsonrpc.decode_batch(b"[%b, 7, {}, %b]" % (good, good))
+    assert isinstance(found, list)
+    first, number, empty, last = found
+    assert isinstance(first, Message)
+    assert isinstance(last, Message)
+    assert (first.method, bytes(first.id)) == ("ping", b"1")
+    assert isinstance(number, Rejection)
+    assert isinstance(empty, Rejection)
+    assert {number.fault.kind, empty.fault.kind} == {Kind.INVALID_REQUEST}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"[]", Kind.INVALID_REQUEST),
+        (b"[" + b",".join([b"{}"] * (jsonrpc.MAX_BATCH + 1)) + b"]", Kind.INVALID_REQUEST),
+        (b"[{}", Kind.PARSE_ERROR),
+        (b'["\xff"]', Kind.PARSE_ERROR),
+        (b"[" * 200 + b"]" * 200, Kind.INVALID_REQUEST),
+    ],
+)
+def test_what_is_no_batch_is_refused_whole(body: bytes, kind: Kind) -> None:
+    found = jsonrpc.decode_batch(body)
+    assert isinstance(found, Rejection)
+    assert found.fault.kind is kind
+
+
+def test_an_array_is_told_from_an_object_by_its_first_character() -> None:
+    assert jsonrpc.is_array(b"[1]")
+    assert jsonrpc.is_array(b" \n[1]")
+    assert not jsonrpc.is_array(b'{"a":[]}')
+    assert not jsonrpc.is_array(b"")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.protocol.methods import CACHEABLE, METHODS, Answer, method_for
+from app.protocol.methods import CACHEABLE, METHODS, Answer, is_foreign, method_for
 from app.protocol.versions import Era
 
 
@@ -30,3 +30,10 @@ def test_calls_are_relayed_and_lists_answered_here_in_both_eras(era: Era) -> Non
 def test_what_may_be_cached_is_what_is_listed_discovered_or_read() -> None:
     lists = {name for name, method in METHODS.items() if method.answer is Answer.LIST}
     assert lists | {"server/discover", "resources/read"} == CACHEABLE
+
+
+def test_what_no_revision_has_a_client_send_is_foreign_and_nothing_else_is() -> None:
+    assert is_foreign("vendor/echo")
+    assert is_foreign("notifications/vendor")
+    for known in (*METHODS, "tasks/list", "roots/list", "elicitation/create", "notifications/initialized"):
+        assert not is_foreign(known)

@@ -19,10 +19,9 @@ def test_a_server_that_is_not_to_know_roots_is_not_told_of_them() -> None:
     assert told({"elicitation": {}, "roots": {}}, roots=False) == {"elicitation": {}}
 
 
-def test_tasks_are_not_told_of_and_other_extensions_are() -> None:
-    tasks = "io.modelcontextprotocol/tasks"
-    assert told({"extensions": {tasks: {}}}) == {}
-    assert told({"extensions": {tasks: {}, "com.acme/x": {"a": 1}}}) == {"extensions": {"com.acme/x": {"a": 1}}}
+def test_extensions_are_told_of_as_they_are() -> None:
+    declared = {"io.modelcontextprotocol/tasks": {}, "com.acme/x": {"a": 1}}
+    assert told({"extensions": declared, "experimental": {}}) == {"extensions": declared}
 
 
 def test_what_nobody_knows_is_not_told() -> None:

@@ -91,6 +91,7 @@ def test_a_state_of_the_servers_that_is_no_text_is_the_servers_fault(scene: Scen
     assert (found.kind, found.server) == (Kind.PROTOCOL, "files")
 
 
+@pytest.mark.requirement("ask.something")
 def test_each_question_has_another_state_also_where_the_server_repeats_its_own(scene: Scene) -> None:
     first = scene.asked(QUESTION)["requestState"]
     turn = scene.resumed(first)
@@ -102,6 +103,7 @@ def test_each_question_has_another_state_also_where_the_server_repeats_its_own(s
     assert again.number == 2
 
 
+@pytest.mark.requirement("ask.unanswered")
 def test_a_state_is_good_until_it_expires_and_not_after(scene: Scene) -> None:
     state = scene.asked(QUESTION)["requestState"]
     scene.clock.now = NOW + LIFETIME - 1
@@ -110,11 +112,13 @@ def test_a_state_is_good_until_it_expires_and_not_after(scene: Scene) -> None:
     assert scene.resumed(state) is REFUSED
 
 
+@pytest.mark.requirement("ask.state")
 @pytest.mark.parametrize("state", ["", "junk", "☃", 7, None, {}, [], True])
 def test_what_is_no_state_of_ours_is_refused(scene: Scene, state: object) -> None:
     assert scene.resumed(state) is REFUSED
 
 
+@pytest.mark.requirement("ask.state")
 def test_a_state_for_another_request_is_refused(scene: Scene) -> None:
     assert scene.resumed(scene.asked(QUESTION, b"one")["requestState"], b"two") is REFUSED
 

@@ -6,24 +6,25 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.relay.downstream_legacy import HUNG_UP, list_result, status, to_item, to_result
-from app.relay.events import Detached, Result
+from app.relay.catalog import Hint
+from app.relay.downstream_legacy import HUNG_UP, list_result, status, to_error, to_item, to_result
+from app.relay.events import Detached, PeerError, Result
 
 
 def test_a_legacy_servers_result_passes_byte_for_byte() -> None:
     raw = b'{ "content" : [], "resultType":"mine", "x":1.0 }'
-    assert to_result(Result(msgspec.Raw(raw), Era.LEGACY)) == raw
+    assert to_result("tools/call", Result(msgspec.Raw(raw), Era.LEGACY)) == raw
 
 
 def test_a_modern_servers_result_loses_what_this_era_does_not_know_and_nothing_else() -> None:
     kept = {"content": [], "structuredContent": {"a": 1}, "_meta": {"k": 1}}
     raw = msgspec.json.encode({"resultType": "complete", "ttlMs": 5, "cacheScope": "public", **kept})
-    assert json.loads(to_result(Result(msgspec.Raw(raw), Era.MODERN))) == kept
+    assert json.loads(to_result("tools/call", Result(msgspec.Raw(raw), Era.MODERN))) == kept
 
 
 def test_structured_content_that_is_no_object_is_left_to_the_text() -> None:
     raw = b'{"resultType":"complete","content":[{"type":"text","text":"[1]"}],"structuredContent":[1]}'
-    assert "structuredContent" not in json.loads(to_result(Result(msgspec.Raw(raw), Era.MODERN)))
+    assert "structuredContent" not in json.loads(to_result("tools/call", Result(msgspec.Raw(raw), Era.MODERN)))
 
 
 def test_an_output_schema_that_is_no_object_is_not_listed() -> None:
@@ -38,6 +39,26 @@ def test_a_client_that_hangs_up_has_not_cancelled() -> None:
 
 
 def test_lists_and_statuses_are_those_of_this_era() -> None:
-    assert list_result("tools", b"[]") == b'{"tools":[]}'
+    assert list_result("tools", b"[]", Hint(5, public=True)) == b'{"tools":[]}'
     assert status(Fault(Kind.METHOD_NOT_FOUND, "no")) == 200
     assert status(Fault(Kind.UNKNOWN_SESSION, "no")) == 404
+
+
+def needs(**capabilities: object) -> PeerError:
+    data = {"requiredCapabilities": capabilities}
+    return PeerError(msgspec.Raw(msgspec.json.encode({"code": -32021, "message": "m", "data": data})))
+
+
+def test_a_capability_that_no_legacy_client_could_declare_is_a_failed_call_that_names_it() -> None:
+    told = to_error("tools/call", needs(extensions={"io.modelcontextprotocol/tasks": {}}, sampling={}))
+    assert isinstance(told, Result)
+    found = json.loads(bytes(told.raw))
+    assert found["isError"]
+    assert found["content"][0]["text"].endswith(": sampling, io.modelcontextprotocol/tasks.")
+
+
+def test_elsewhere_than_in_a_call_it_is_an_error_and_other_errors_pass() -> None:
+    fault = to_error("prompts/get", needs(roots={}))
+    assert isinstance(fault, Fault)
+    assert (fault.row.code, "roots" in fault.message) == (-32603, True)
+    assert to_error("tools/call", PeerError(msgspec.Raw(b'{"code":-32000,"message":"m"}'))) is None

@@ -127,11 +127,13 @@ def test_a_closed_connection_that_is_no_cancel_lets_the_call_run_to_its_answer()
     (calling() >> Detached() >> Finished(RESULT) << Release() << Reply(RESULT)).end(State.DONE)
 
 
+@pytest.mark.requirement("cancel.races")
 @pytest.mark.parametrize("late", [Finished(RESULT), PROGRESS, Failed(FAULT), Cancelled(), Disconnected(), Leased()])
 def test_after_the_end_nothing_follows_from_anything(late: Event) -> None:
     (calling() >> Finished(RESULT) << Release() << Reply(RESULT) >> late).end(State.DONE)
 
 
+@pytest.mark.requirement("ask.methods")
 def test_a_question_of_an_answered_call_that_nobody_can_be_asked_is_a_fault() -> None:
     unaskable = Fault(Kind.PROTOCOL, "The server asked for input that the client cannot give.")
     (calling() >> NeedsInput(Question({"n": FORM}, QUESTION)) << Release() << Reply(unaskable)).end(State.DONE)

@@ -8,6 +8,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.relay import listen
 from app.relay.events import Noticed
+from app.relay.listen import Filter, Updated
 
 ID = "io.modelcontextprotocol/subscriptionId"
 
@@ -21,19 +22,34 @@ def told(notice: Noticed) -> dict[str, object]:
 
 
 def test_a_filter_asks_for_the_kinds_it_sets_in_one_order() -> None:
-    assert listen.read_filter(params(resourcesListChanged=True, toolsListChanged=True)) == ("tools", "resources")
-    assert listen.read_filter(params(promptsListChanged=True, toolsListChanged=False)) == ("prompts",)
-    assert listen.read_filter(params()) == ()
+    assert listen.read_filter(params(resourcesListChanged=True, toolsListChanged=True)) == Filter(
+        ("tools", "resources")
+    )
+    assert listen.read_filter(params(promptsListChanged=True, toolsListChanged=False)) == Filter(("prompts",))
+    assert listen.read_filter(params()) == Filter()
+
+
+def test_a_filter_names_single_resources_each_once() -> None:
+    asked = params(resourceSubscriptions=["file:///b", "file:///a", "file:///b"])
+    assert listen.read_filter(asked) == Filter((), ("file:///b", "file:///a"))
 
 
 def test_what_nobody_can_be_told_of_is_passed_over() -> None:
-    asked = params(toolsListChanged=True, resourceSubscriptions=["file:///a"], taskIds=["1"], vendor={})
-    assert listen.read_filter(asked) == ("tools",)
+    asked = params(toolsListChanged=True, taskIds=["1"], vendor={})
+    assert listen.read_filter(asked) == Filter(("tools",))
 
 
 @pytest.mark.parametrize(
     "sent",
-    [{}, {"notifications": msgspec.Raw(b"[]")}, params(toolsListChanged=1), params(promptsListChanged=None)],
+    [
+        {},
+        {"notifications": msgspec.Raw(b"[]")},
+        params(toolsListChanged=1),
+        params(promptsListChanged=None),
+        params(resourceSubscriptions="file:///a"),
+        params(resourceSubscriptions=[1]),
+        params(resourceSubscriptions=[f"a:{n}" for n in range(listen.MAX_RESOURCES + 1)]),
+    ],
 )
 def test_a_filter_of_another_shape_is_a_fault_of_the_parameters(sent: dict[str, msgspec.Raw]) -> None:
     found = listen.read_filter(sent)
@@ -41,11 +57,17 @@ def test_a_filter_of_another_shape_is_a_fault_of_the_parameters(sent: dict[str, 
     assert found.kind is Kind.INVALID_PARAMS
 
 
+@pytest.mark.requirement("listen.named")
 @pytest.mark.parametrize("ident", [b"1", b'"1"', b"1.0"])
 def test_every_message_names_its_subscription_by_the_id_as_it_was_sent(ident: bytes) -> None:
-    acknowledged = listen.acknowledged(ident, ("tools", "resources"))
+    acknowledged = listen.acknowledged(ident, Filter(("tools", "resources"), ("a:b",)))
     assert acknowledged.method == "notifications/subscriptions/acknowledged"
-    assert told(acknowledged)["notifications"] == {"toolsListChanged": True, "resourcesListChanged": True}
+    assert told(acknowledged)["notifications"] == {
+        "toolsListChanged": True,
+        "resourcesListChanged": True,
+        "resourceSubscriptions": ["a:b"],
+    }
+    assert json.loads(bytes(listen.updated("a:b", ident).params))["uri"] == "a:b"
     changed = listen.changed("prompts", ident)
     assert changed.method == "notifications/prompts/list_changed"
     ended = listen.ended(ident)
@@ -56,3 +78,11 @@ def test_every_message_names_its_subscription_by_the_id_as_it_was_sent(ident: by
 
 def test_an_older_revision_names_no_subscription() -> None:
     assert listen.changed("tools") == Noticed("notifications/tools/list_changed", msgspec.Raw())
+    assert listen.told("tools") == listen.changed("tools")
+    assert listen.told(Updated("a:b")) == Noticed("notifications/resources/updated", msgspec.Raw(b'{"uri":"a:b"}'))
+
+
+def test_what_a_server_honours_is_read_from_its_acknowledgement() -> None:
+    assert listen.honoured_resources(params(resourceSubscriptions=["a:b"])) == {"a:b"}
+    for other in ({}, params(), params(resourceSubscriptions=7), {"notifications": msgspec.Raw(b"1")}):
+        assert listen.honoured_resources(other) == frozenset()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.relay.events import Noticed
-from app.relay.notices import to_notice
+from app.relay.notices import PROGRESS, progress_of, to_notice
 
 
 @pytest.mark.parametrize("token", [b'"mine"', b"7"])
@@ -20,3 +20,17 @@ def test_any_other_notification_passes_as_it_is() -> None:
     notice = Noticed("notifications/message", msgspec.Raw(b'{ "level":"info" }'))
     assert to_notice(notice, b"1") == b'{"jsonrpc":"2.0","method":"notifications/message","params":{ "level":"info" }}'
     assert json.loads(to_notice(Noticed("a/b", msgspec.Raw()), b"1")) == {"jsonrpc": "2.0", "method": "a/b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [
+        (b'{"progress":1.5,"total":3}', 1.5),
+        (b'{"progress":-2}', -2),
+        (b'{"progress":"x"}', None),
+        (b"{}", None),
+        (b"", None),
+    ],
+)
+def test_how_far_a_call_is_is_read_from_its_progress_alone(text: bytes, reached: float | None) -> None:
+    assert progress_of(Noticed(PROGRESS, msgspec.Raw(text))) == reached

@@ -48,7 +48,7 @@ def test_everything_else_passes_byte_for_byte() -> None:
 
 
 def test_headers_are_made_from_the_params_that_are_sent() -> None:
-    assert to_headers("tools/call", request().params, VERSION)["Mcp-Name"] == "read"
+    assert to_headers(request(), VERSION)["Mcp-Name"] == "read"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -144,8 +145,11 @@ def test_a_server_not_listed_yet_may_own_names_with_its_prefix_if_the_key_reache
 TOLD = {"listChanged": True}
 
 
+@pytest.mark.requirement("features.declared")
 def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
-    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": TOLD, "resources": TOLD}
+    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": TOLD, "resources": {**TOLD, "subscribe": True}}
+    mute = msgspec.structs.replace(FILES, catalog=ServerCatalog(capabilities={"resources": msgspec.Raw(b"{}")}))
+    assert View(Directory([mute]), Grant(["*"])).capabilities == {"resources": TOLD}
     assert View(DIRECTORY, Grant(["git"])).capabilities == {"tools": TOLD}
     assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {"tools", "prompts", "resources", "completions"}
 

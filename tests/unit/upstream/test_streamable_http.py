@@ -223,8 +223,12 @@ async def test_closing_twice_or_before_opening_is_nothing_special(origin: str) -
         assert (await wire.fault(wire.call("echo"))).kind is Kind.CLOSED
 
 
+# What the server says, and what its own stream says when it is open again.
+CHANGED = ("notifications/tools/list_changed", "notifications/subscriptions/acknowledged")
+
+
 def changes(messages: list[dict[str, object]]) -> int:
-    return len([m for m in messages if m.get("method") == "notifications/tools/list_changed"])
+    return len([m for m in messages if m.get("method") in CHANGED])
 
 
 async def streams(origin: str, count: int) -> None:

@@ -1,0 +1,107 @@
+"""Tasks: work that goes on after its call is answered, relayed in both forms there are, as they are but for their ids.
+
+Pure: sealing is an argument. 2025-11-25 "Tasks" (asked for by the client, between legacy peers) and the extension
+`io.modelcontextprotocol/tasks` (the server's choice, between modern peers). A server sees one gateway, so a task's id
+alone would open it to everybody behind us: clients get ids of ours, good for one principal and naming the server.
+Their list is not offered: nobody could say which of a server's tasks are whose.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import members_of, text_of
+from app.protocol.meta import PREFIX
+from app.protocol.versions import Era
+from app.relay.catalog import Members
+from app.relay.events import Result
+
+EXTENSION = PREFIX + "tasks"
+RELATED = PREFIX + "related-task"
+METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel", "tasks/result"})
+# Said of no such task, of another's, and of one whose server is hidden alike.
+UNKNOWN = Fault(Kind.INVALID_PARAMS, "Unknown task.")
+UNDECLARED = Fault(
+    Kind.MISSING_CAPABILITY,
+    f"This request needs the client capability `extensions.{EXTENSION}`.",
+    data={"requiredCapabilities": {"extensions": {EXTENSION: {}}}},
+)
+# What of 2025-11-25 is offered.
+OFFERED: dict[str, object] = {"cancel": {}, "requests": {"tools": {"call": {}}}}
+
+# One text for one plain text and binding, always the same; and back, None where anything is altered.
+Seal = Callable[[bytes, bytes], str]
+Unseal = Callable[[str, bytes], bytes | None]
+Rename = Callable[[str], str]
+
+
+class TaskIds:
+    """Ids of ours for servers' ids: the same one each time, and no one's but the principal's that it was made for."""
+
+    def __init__(self, seal: Seal, unseal: Unseal) -> None:
+        self._seal = seal
+        self._unseal = unseal
+
+    def __repr__(self) -> str:
+        return "<TaskIds>"
+
+    def ours(self, server: str, theirs: str, principal: str) -> str:
+        """The id that `principal` gets for the task that `server` calls `theirs`."""
+        return self._seal(msgspec.json.encode((server, theirs)), _binding(principal))
+
+    def theirs(self, ours: str, principal: str) -> tuple[str, str] | None:
+        """The server and its own id; None for an id that is not this principal's."""
+        opened = self._unseal(ours, _binding(principal))
+        return msgspec.json.decode(opened, type=tuple[str, str]) if opened is not None else None
+
+
+def _binding(principal: str) -> bytes:
+    return b"task of " + principal.encode()
+
+
+def offers(capabilities: Members, era: Era) -> bool:
+    """Whether a server with these capabilities runs tool calls as tasks of that era's form."""
+    if era is Era.MODERN:
+        return EXTENSION in (members_of(capabilities.get("extensions", b"")) or {})
+    requests = members_of((members_of(capabilities.get("tasks", b"")) or {}).get("requests", b"")) or {}
+    return "call" in (members_of(requests.get("tools", b"")) or {})
+
+
+def declared(capabilities: msgspec.Raw | None) -> bool:
+    """Whether a modern client's capabilities have the extension."""
+    if capabilities is None or EXTENSION.encode() not in bytes(capabilities):
+        return False
+    return EXTENSION in (members_of((members_of(capabilities) or {}).get("extensions", b"")) or {})
+
+
+def renamed(result: Result, rename: Rename) -> Result:
+    """A result with our ids: of a task that was made, of one that was asked for, or of the one it is the outcome of."""
+    if b"taskId" not in bytes(result.raw):
+        return result
+    members = members_of(result.raw)
+    if members is None:
+        return result
+    changed = with_id(members, rename)
+    for holder, path in (("task", None), ("_meta", RELATED)):
+        held = members_of(changed.get(holder, b""))
+        if held is None:
+            continue
+        inner = with_id(held, rename) if path is None else _within(held, path, rename)
+        changed = {**changed, holder: _raw(inner)}
+    return Result(_raw(changed), result.era)
+
+
+def with_id(members: Members, rename: Rename) -> Members:
+    """An object with its own `taskId` in our words."""
+    theirs = text_of(members.get("taskId"))
+    return members if theirs is None else {**members, "taskId": _raw(rename(theirs))}
+
+
+def _within(members: Members, name: str, rename: Rename) -> Members:
+    held = members_of(members.get(name, b""))
+    return members if held is None else {**members, name: _raw(with_id(held, rename))}
+
+
+def _raw(value: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
