@@ -26,10 +26,12 @@ from app.gateway.gateway import STOPPING, Gateway
 from app.gateway.journal import OWN, Journal
 from app.gateway.sessions import Session
 from app.gateway.subscribing import watch_all
+from app.gateway.task_feeds import TaskFeeds
 from app.protocol.classify import Accept, Headers, Inbound, read_accept, read_head
 from app.protocol.faults import Fault, Kind
+from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.versions import Era
-from app.relay import listen
+from app.relay import listen, tasks
 from app.relay.events import Noticed, Result
 
 # What a client has to take the last bytes of a stream that has ended: a stop waits for streams no longer than this.
@@ -145,6 +147,9 @@ class Streams:
         if isinstance(asked, Fault):
             await response.reply(asked)
             return
+        if asked.tasks and not tasks.declared(inbound.meta.members.get(CLIENT_CAPABILITIES)):
+            await response.reply(tasks.UNDECLARED)
+            return
         if not inbound.accept.stream:
             await response.reply(NO_STREAM)
             return
@@ -160,14 +165,17 @@ class Streams:
             await response.reply(Result(listen.ended(ident), Era.MODERN))
 
         watched: dict[str, str] = {}
+        feeds = TaskFeeds(gateway, principal.client_id, subscription.task_changed)
         try:
+            # The servers tell before we say that they will.
+            view = gateway.current.view(principal.grant, only)
             if asked.uris:
-                # The servers tell before we say that they will.
-                view = gateway.current.view(principal.grant, only)
                 watched = await watch_all(gateway, view, asked.uris, subscription)
-            await response.stream(listen.acknowledged(ident, replace(asked, uris=tuple(watched))))
+            told = await feeds.open(view, asked.tasks) if asked.tasks else ()
+            await response.stream(listen.acknowledged(ident, replace(asked, uris=tuple(watched), tasks=told)))
             await follow(gateway, subscription, response, lambda news: listen.told(news, ident), goodbye)
         finally:
+            feeds.close()
             gateway.broadcast.leave(subscription)
             for uri, server in watched.items():
                 gateway.watching.drop(server, uri, subscription)

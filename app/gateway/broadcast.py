@@ -15,8 +15,9 @@ from typing import Self
 
 from app.config.keys import Principal
 from app.protocol.versions import Era
+from app.relay.catalog import Members
 from app.relay.directory import Listing
-from app.relay.listen import News, Updated
+from app.relay.listen import News, TaskChanged, Updated
 from app.relay.policy import Grant, decide
 from app.relay.view import View
 from app.upstream.upstream import Upstream
@@ -53,7 +54,7 @@ class Subscription:
     """
 
     __slots__ = (
-        "_ended", "_over", "_pending", "_updated", "_waiter", "era", "kinds", "on_end", "only", "principal",
+        "_ended", "_over", "_pending", "_tasks", "_updated", "_waiter", "era", "kinds", "on_end", "only", "principal",
         "renew", "seen",
     )  # fmt: skip
 
@@ -70,6 +71,7 @@ class Subscription:
         """Called once when it ends, whoever ends it."""
         self._pending: set[str] = set()
         self._updated: dict[str, None] | None = None
+        self._tasks: dict[str, Members] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._ended: asyncio.Event | None = None
         self._over: End | None = None
@@ -98,6 +100,14 @@ class Subscription:
             if self._updated is None:
                 self._updated = {}
             self._updated[uri] = None
+            self._wake()
+
+    def task_changed(self, server: str, task: str, params: Members) -> None:
+        """A task of `server`, ours by this id, has changed; told if the listener still may see that server."""
+        if self.only in ("", server) and self.principal.grant.on(server).sees:
+            if self._tasks is None:
+                self._tasks = {}
+            self._tasks[task] = params
             self._wake()
 
     def end(self, why: End) -> None:
@@ -135,6 +145,9 @@ class Subscription:
                 uri = next(iter(self._updated))
                 del self._updated[uri]
                 return Updated(uri)
+            if self._tasks:
+                task = next(iter(self._tasks))
+                return TaskChanged(task, self._tasks.pop(task))
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter

@@ -20,7 +20,10 @@ ASKED_BY = {"tools": "toolsListChanged", "prompts": "promptsListChanged", "resou
 # The member that asks for changes of single resources.
 RESOURCES = "resourceSubscriptions"
 UPDATED = "notifications/resources/updated"
-# Resources that one client, or one subscription, can want to hear of.
+# The member that asks for changes of tasks (the extension of that name).
+TASKS = "taskIds"
+TASK_CHANGED = "notifications/tasks"
+# Resources, or tasks, that one client, or one subscription, can want to hear of.
 MAX_RESOURCES = 1000
 
 _FLAGS = {b"true": True, b"false": False}
@@ -30,10 +33,11 @@ _uris = msgspec.json.Decoder(list[str]).decode
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """What a `subscriptions/listen` asks for: kinds of list, and single resources."""
+    """What a `subscriptions/listen` asks for: kinds of list, single resources, and tasks."""
 
     kinds: tuple[str, ...] = ()
     uris: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
 
 class Updated(msgspec.Struct, frozen=True):
@@ -42,8 +46,15 @@ class Updated(msgspec.Struct, frozen=True):
     uri: str
 
 
-News = str | Updated
-"""What a listener is told: a kind of list, or a resource."""
+class TaskChanged(msgspec.Struct, frozen=True):
+    """A task has changed: our id, and all that is told of it."""
+
+    task: str
+    params: Members
+
+
+News = str | Updated | TaskChanged
+"""What a listener is told: a kind of list, a resource, or a task."""
 
 
 def read_filter(params: Members) -> Filter | Fault:
@@ -58,13 +69,20 @@ def read_filter(params: Members) -> Filter | Fault:
             return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{member}` must be true or false.")
         if flag:
             kinds.append(kind)
+    uris, tasks = _texts(wanted, RESOURCES), _texts(wanted, TASKS)
+    if isinstance(uris, Fault):
+        return uris
+    return tasks if isinstance(tasks, Fault) else Filter(tuple(kinds), uris, tasks)
+
+
+def _texts(wanted: Members, member: str) -> tuple[str, ...] | Fault:
     try:
-        uris = tuple(dict.fromkeys(_uris(wanted.get(RESOURCES, b"[]"))))
+        texts = tuple(dict.fromkeys(_uris(wanted.get(member, b"[]"))))
     except msgspec.DecodeError:
-        return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{RESOURCES}` must be a list of texts.")
-    if len(uris) > MAX_RESOURCES:
-        return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{RESOURCES}` names more than {MAX_RESOURCES}.")
-    return Filter(tuple(kinds), uris)
+        return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{member}` must be a list of texts.")
+    if len(texts) > MAX_RESOURCES:
+        return Fault(Kind.INVALID_PARAMS, f"`params.notifications.{member}` names more than {MAX_RESOURCES}.")
+    return texts
 
 
 def acknowledged(ident: bytes, honoured_filter: Filter) -> Noticed:
@@ -72,21 +90,45 @@ def acknowledged(ident: bytes, honoured_filter: Filter) -> Noticed:
     honoured: dict[str, object] = {ASKED_BY[kind]: True for kind in honoured_filter.kinds}
     if honoured_filter.uris:
         honoured[RESOURCES] = honoured_filter.uris
+    if honoured_filter.tasks:
+        honoured[TASKS] = honoured_filter.tasks
     return Noticed(ACKNOWLEDGED, _raw({"_meta": _named(ident), "notifications": honoured}))
 
 
 def honoured_resources(params: Members) -> frozenset[str]:
     """The resources that an acknowledgement of a server's says it will tell of."""
-    honoured = members_of(params.get("notifications", b"")) or {}
+    return _honoured(params, RESOURCES)
+
+
+def honoured(params: msgspec.Raw, member: str) -> frozenset[str]:
+    """What of `member` an acknowledgement of a server's says it will tell of."""
+    return _honoured(members_of(params) or {}, member)
+
+
+def _honoured(params: Members, member: str) -> frozenset[str]:
+    found = members_of(params.get("notifications", b"")) or {}
     try:
-        return frozenset(_uris(honoured.get(RESOURCES, b"[]")))
+        return frozenset(_uris(found.get(member, b"[]")))
     except msgspec.DecodeError:
         return frozenset()
 
 
 def told(news: News, ident: bytes = b"") -> Noticed:
     """What is told; `ident` (JSON) is the subscription's, empty for an older revision."""
-    return updated(news.uri, ident) if isinstance(news, Updated) else changed(news, ident)
+    match news:
+        case Updated():
+            return updated(news.uri, ident)
+        case TaskChanged():
+            return task_changed(news, ident)
+        case _:
+            return changed(news, ident)
+
+
+def task_changed(news: TaskChanged, ident: bytes) -> Noticed:
+    """A task has changed: what its server told, under our id and for this subscription."""
+    meta = members_of(news.params.get("_meta", b"")) or {}
+    told_of = {**news.params, "taskId": news.task, "_meta": {**meta, **_named(ident)}}
+    return Noticed(TASK_CHANGED, _raw(told_of))
 
 
 def updated(uri: str, ident: bytes = b"") -> Noticed:

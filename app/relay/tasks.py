@@ -92,6 +92,11 @@ def renamed(result: Result, rename: Rename) -> Result:
     return Result(_raw(changed), result.era)
 
 
+def id_in(members: Members) -> str | None:
+    """The id that an object gives a task."""
+    return text_of(members.get("taskId"))
+
+
 def with_id(members: Members, rename: Rename) -> Members:
     """An object with its own `taskId` in our words."""
     theirs = text_of(members.get("taskId"))

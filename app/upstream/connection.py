@@ -28,7 +28,7 @@ from app.relay.events import (
     Sink,
     UpstreamEvent,
 )
-from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, UPDATED
+from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, TASK_CHANGED, UPDATED
 from app.upstream.errors import UpstreamError
 from app.upstream.inquiries import Inquiries
 from app.upstream.transport import Outgoing, Transport
@@ -91,6 +91,7 @@ class Connection:
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
         self._feeds: dict[int, Callable[[msgspec.Raw], None] | None] = {}
+        self._of_tasks: dict[int, Callable[[msgspec.Raw], None]] = {}
         self.on_updated: Callable[[str | None], None] | None = None
         """Hears of each resource that the server says has changed; None: some may have, and nobody heard."""
         self._on_failed: Callable[[Fault, int], None] | None = None
@@ -177,22 +178,29 @@ class Connection:
         return await self._answer(lambda sink: self.send(request, sink), request.method, timeout)
 
     async def subscribe(
-        self, request: Request, acknowledged: Callable[[msgspec.Raw], None] | None = None
+        self,
+        request: Request,
+        acknowledged: Callable[[msgspec.Raw], None] | None = None,
+        of_task: Callable[[msgspec.Raw], None] | None = None,
     ) -> Result | PeerError:
         """`call` for a feed of changes: it lasts. Raises when it is lost.
 
         `acknowledged` hears the params of its acknowledgement; without it that counts as a change of the lists.
+        `of_task` hears the params of what is told of tasks on it.
         """
         feed = self._next_id
 
         def send(sink: Sink) -> int:
             self._feeds[feed] = acknowledged
+            if of_task:
+                self._of_tasks[feed] = of_task
             return self.send(request, sink)
 
         try:
             return await self._answer(send, request.method, None)
         finally:
             del self._feeds[feed]
+            self._of_tasks.pop(feed, None)
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
         last: list[Finished | NeedsInput | Failed] = []
@@ -327,14 +335,17 @@ class Connection:
                 self.on_updated(uri)
         elif method == ACKNOWLEDGED:
             self._feed_opened(params)
+        elif method == TASK_CHANGED:
+            hears = self._of_tasks.get(_feed_of(params) or 0)
+            if hears:
+                hears(params)
         elif (kind := CHANGES.get(method)) and self._on_changed:
             self._on_changed(kind)
         # Anything else names no request, and this session is shared: nobody may be shown it.
 
     def _feed_opened(self, params: msgspec.Raw) -> None:
         """A feed that opens may have missed a change of any kind. A legacy session's stream opens as its feed."""
-        meta = members_of((members_of(params) or {}).get("_meta", b"")) or {}
-        named = subscription_id(meta.get(SUBSCRIPTION_ID, ABSENT))
+        named = _feed_of(params)
         acknowledged = self._feeds.get(named) if named is not None else None
         if acknowledged is not None:
             acknowledged(params)
@@ -375,3 +386,9 @@ class Connection:
 
     def _protocol_fault(self) -> Fault:
         return Fault(Kind.PROTOCOL, f"Server '{self.server}' answered with a malformed message.", server=self.server)
+
+
+def _feed_of(params: msgspec.Raw) -> int | None:
+    """Which of our feeds a notification came on."""
+    meta = members_of((members_of(params) or {}).get("_meta", b"")) or {}
+    return subscription_id(meta.get(SUBSCRIPTION_ID, ABSENT))

@@ -195,7 +195,8 @@ LEDGER: dict[str, Requirement] = {
     "capability.undeclared": Requirement(
         "A capability that a request needs and its client did not declare is −32021, HTTP 400.", "basic#_meta",
         (f"{WORDS}::test_a_capability_that_is_lacking_is_an_error_with_its_status_or_a_failed_call_that_names_it",
-         f"{TASKS}::test_requests_about_tasks_need_the_extension_and_a_server_that_has_it"),
+         f"{TASKS}::test_requests_about_tasks_need_the_extension_and_a_server_that_has_it",
+         f"{TASKS}::test_to_hear_of_tasks_takes_the_extension_and_texts"),
     ),
     "codes.integers": Requirement(
         "Codes are integers; an error has a code and a message.", "basic#error-responses",

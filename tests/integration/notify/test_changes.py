@@ -53,7 +53,7 @@ async def test_a_modern_client_of_the_sdk_hears_that_tools_changed(gateway: Gate
         client.listen(tools_list_changed=True, resource_subscriptions=["file:///a"]) as subscription,
     ):
         assert subscription.honored.tools_list_changed is True
-        assert subscription.honored.resource_subscriptions is None
+        assert subscription.honored.resource_subscriptions == ["file:///a"]
         await client.call_tool(f"{server}__grow", {"name": fresh})
         async with asyncio.timeout(10):
             assert isinstance(await anext(aiter(subscription)), ToolsListChanged)

@@ -125,3 +125,29 @@ async def test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_t
     assert (await client("old").call("job", **ABLE)).text == "done at once"
     result = (await client("new", era="legacy").call("job", task={"ttl": 1})).result
     assert result["isError"]
+
+
+async def test_changes_of_ones_own_tasks_are_told_where_one_listens_under_our_names(client: Make) -> None:
+    ann, bob = client(), client(key=BOB)
+    made, foreign = await modern_task(ann, "told"), await modern_task(bob, "foreign")
+    other = await modern_task(ann, "untold")
+    asked = {"taskIds": [made["taskId"], foreign["taskId"], "no task"]}
+    async with ann.open("subscriptions/listen", {"notifications": asked, **ABLE}, ident="mine") as wire:
+        assert (await wire.head()).is_stream
+        messages = wire.messages()
+        acknowledged = await anext(messages)
+        assert acknowledged["params"]["notifications"] == {"taskIds": [made["taskId"]]}
+        for label in ("untold", "foreign", "told"):
+            assert (await ann.call("new__end", {"label": label})).result
+        told = await anext(messages)
+        assert told["method"] == "notifications/tasks"
+        assert told["params"].pop("_meta") == {META + "subscriptionId": "mine"}
+        assert (told["params"]["taskId"], told["params"]["status"]) == (made["taskId"], "completed")
+    assert other["taskId"] != made["taskId"]
+
+
+@pytest.mark.requirement("capability.undeclared")
+async def test_to_hear_of_tasks_takes_the_extension_and_texts(client: Make) -> None:
+    for filter_, more, code in (({"taskIds": ["x"]}, {}, -32021), ({"taskIds": "x"}, ABLE, -32602)):
+        reply = await client().ask("subscriptions/listen", {"notifications": filter_, **more})
+        assert (reply.status, reply.error["code"]) == (400, code)

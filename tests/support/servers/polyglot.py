@@ -240,6 +240,9 @@ class Http(BaseHTTPRequestHandler):
             if modern and not routed_well(headers, method, params):
                 raise Refused(-32020, "Header mismatch", 400)
             if modern and method == "subscriptions/listen":
+                able = params["_meta"][META + "clientCapabilities"].get("extensions", {})
+                if "taskIds" in params["notifications"] and TASKS not in able:
+                    raise Refused(-32021, "Missing required client capability", 400)
                 self.listen(ident, params["notifications"])
                 return
             if method == "tools/call" and params["name"] == "steps":

@@ -9,6 +9,7 @@ from app.protocol.faults import Fault, Kind
 from app.relay import listen
 from app.relay.events import Noticed
 from app.relay.listen import Filter, Updated
+from tests.support.upstreams import raw
 
 ID = "io.modelcontextprotocol/subscriptionId"
 
@@ -35,7 +36,7 @@ def test_a_filter_names_single_resources_each_once() -> None:
 
 
 def test_what_nobody_can_be_told_of_is_passed_over() -> None:
-    asked = params(toolsListChanged=True, taskIds=["1"], vendor={})
+    asked = params(toolsListChanged=True, vendor={})
     assert listen.read_filter(asked) == Filter(("tools",))
 
 
@@ -72,8 +73,8 @@ def test_every_message_names_its_subscription_by_the_id_as_it_was_sent(ident: by
     assert changed.method == "notifications/prompts/list_changed"
     ended = listen.ended(ident)
     assert json.loads(bytes(ended))["resultType"] == "complete"
-    for raw in (acknowledged.params, changed.params, ended):
-        assert b'"%b":%b' % (ID.encode(), ident) in bytes(raw)
+    for sent in (acknowledged.params, changed.params, ended):
+        assert b'"%b":%b' % (ID.encode(), ident) in bytes(sent)
 
 
 def test_an_older_revision_names_no_subscription() -> None:
@@ -86,3 +87,17 @@ def test_what_a_server_honours_is_read_from_its_acknowledgement() -> None:
     assert listen.honoured_resources(params(resourceSubscriptions=["a:b"])) == {"a:b"}
     for other in ({}, params(), params(resourceSubscriptions=7), {"notifications": msgspec.Raw(b"1")}):
         assert listen.honoured_resources(other) == frozenset()
+
+
+def test_tasks_are_asked_for_acknowledged_and_told_under_our_ids() -> None:
+    assert listen.read_filter(params(taskIds=["b", "a", "b"])) == Filter(tasks=("b", "a"))
+    told = msgspec.json.decode(listen.acknowledged(b'"s"', Filter(tasks=("a",))).params)
+    assert told["notifications"] == {"taskIds": ["a"]}
+    news = listen.TaskChanged("ours", {"taskId": raw("theirs"), "status": raw("working"), "_meta": raw({"k": 1})})
+    notice = listen.told(news, b'"s"')
+    assert notice.method == "notifications/tasks"
+    assert msgspec.json.decode(notice.params) == {
+        "taskId": "ours",
+        "status": "working",
+        "_meta": {"k": 1, listen.SUBSCRIPTION_ID: "s"},
+    }
