@@ -14,9 +14,22 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.relay import upstream_legacy, upstream_modern
-from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
+from app.relay import questions, upstream_legacy, upstream_modern
+from app.relay.events import (
+    Failed,
+    Finished,
+    Given,
+    NeedsInput,
+    Noticed,
+    PeerError,
+    Request,
+    Result,
+    Sink,
+    UpstreamEvent,
+)
+from app.relay.logs import MESSAGE
 from app.upstream.errors import UpstreamError
+from app.upstream.inquiries import Inquiries
 from app.upstream.transport import Outgoing, Transport
 from app.upstream.unasked import Feed, Unasked
 from app.upstream.wire import (
@@ -73,6 +86,8 @@ class Connection:
         self._noise = 0
         self._on_failed: Callable[[Fault, int], None] | None = None
         self._waiting: set[int] = set()
+        self.inquiries = Inquiries(server, self._write_answer)
+        """What the server asks of its client."""
         self.heard = 0
         """Messages received so far: it rises while the server lives."""
         self._failures = 0
@@ -154,6 +169,10 @@ class Connection:
             self.notify("notifications/cancelled", params)
         self.transport.abandon(request_id)
 
+    def answer(self, key: str, given: Given) -> None:
+        """The client's answer to what the server asked under `key`. Unknown keys are ignored."""
+        self.inquiries.answer(key, given)
+
     def notify(self, method: str, params: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """Send a notification; `params` is JSON, nothing for none. `headers` go beside those of the era."""
         body = b'{"jsonrpc":"2.0","method":%b%b}' % (self._encoded(method), b',"params":' + params if params else b"")
@@ -204,7 +223,9 @@ class Connection:
         answered = anyio.Event()
 
         def sink(event: UpstreamEvent) -> None:
-            if not isinstance(event, Noticed):
+            if isinstance(event, NeedsInput) and event.question.result is None:
+                self.inquiries.decline(event.question)  # we are nobody to ask
+            elif isinstance(event, Finished | Failed | NeedsInput):
                 last.append(event)
                 answered.set()
 
@@ -303,7 +324,7 @@ class Connection:
             if envelope.id is None:
                 self._notified(envelope.method, envelope.params, origin)
             else:
-                self._asked(envelope.method, envelope.id)
+                self._asked(envelope.method, envelope.id, envelope.params, origin)
             return
         request_id = own_id(envelope.id)
         sink = self._pending.pop(request_id, None) if request_id is not None else None
@@ -324,14 +345,30 @@ class Connection:
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
+        elif method == "notifications/cancelled":
+            self.inquiries.withdrawn(params)
         else:
+            if origin is None and method == MESSAGE:
+                origin = self._speaking()
             self.unasked.take(method, params, self.era, self._pending, origin)
 
-    def _asked(self, method: str, request_id: float | str) -> None:
-        # Shared sessions declare no capabilities, so there is nothing else that a server may ask for.
-        refusal = b'"error":{"code":-32601,"message":"Method not found"}'
-        answer = b'"result":{}' if method == "ping" else refusal
-        body = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(request_id), answer)
+    def _speaking(self) -> int | None:
+        """The call that a message without a stream is of, where the session is in one client's hands: its newest."""
+        attribute = self.inquiries.attribute
+        candidates = [ident for ident in (attribute() if attribute else None) or () if ident in self._pending]
+        return candidates[-1] if candidates else None
+
+    def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
+        if method in questions.METHODS and self.era is Era.LEGACY:
+            self.inquiries.asked(method, ident, params, self._pending, origin)
+        elif method == "ping":
+            self._write_answer(ident, msgspec.Raw(b"{}"))
+        else:
+            self._write_answer(ident, questions.UNKNOWN)
+
+    def _write_answer(self, ident: float | str, given: Given) -> None:
+        told = b'"error":%b' % bytes(given.raw) if isinstance(given, PeerError) else b'"result":%b' % bytes(given)
+        body = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(ident), told)
         self.transport.send(Outgoing("", body, None, self._legacy_headers))
 
     def _received_odd(self, message: bytes, origin: int | None) -> None:

@@ -80,6 +80,19 @@ async def test_what_a_shared_server_logs_without_saying_for_whom_is_shown_to_nob
     assert heard(await said(caller(gateway, "modern"), "near", "debug")) == []
 
 
+async def test_a_client_that_has_a_session_of_the_server_to_itself_hears_also_what_names_no_call(
+    gateway: Gateway,
+) -> None:
+    old, new = caller(gateway, "legacy"), caller(gateway, "modern")
+    await old.initialize(capabilities={"sampling": {}})
+    assert (await old.ask("logging/setLevel", {"level": "error"})).result == {}
+    assert heard(await said(old, "near")) == LEVELS[4:]
+    meta = {LOG_LEVEL: "alert", "io.modelcontextprotocol/clientCapabilities": {"sampling": {}}}
+    reply = await new.call("near__say", {"text": "x"}, _meta=meta)
+    assert heard(reply) == LEVELS[6:]
+    assert {notice["params"]["logger"] for notice in reply.notices} == {"near/inner"}
+
+
 async def test_a_server_is_asked_for_a_level_once_and_before_the_call(gateway: Gateway) -> None:
     client = await a_session(gateway, "debug")
     for _ in range(3):
