@@ -68,7 +68,8 @@ def tools() -> list[Json]:
     region = {"type": "string", "x-mcp-header": WORLD.header}
     count = {"type": "integer", "x-mcp-header": "Count"}
     wrong = {"type": "object", "properties": {"n": {"type": "number", "x-mcp-header": "N"}}}
-    routed = {"type": "object", "properties": {"region": region, "count": count}}
+    odd = {"type": "object", "properties": {"name": {"type": "boolean", "x-mcp-header": "A_b!c.d~"}}}
+    routed = {"type": "object", "properties": {"region": region, "count": count, "odd": odd}}
     return [
         tool("say"), tool("refuse"), tool("steps"), tool("seen"), tool("shift"), tool("retire"),
         tool("job", execution={"taskSupport": "optional"}), tool("end"),
