@@ -27,14 +27,16 @@ from app.gateway.driver import INTERNAL
 from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.journal import Journals
-from app.gateway.relaying import Relayed, relay, tell
+from app.gateway.relayed import Relayed
+from app.gateway.relaying import relay, tell
 from app.gateway.sessions import BATCHING, Session
 from app.gateway.subscribing import subscribe, unsubscribe
 from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
 from app.protocol.methods import Answer, is_foreign
-from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, Era
+from app.protocol.versions import ASSUMED_LEGACY, LATEST_LEGACY, LEGACY_VERSIONS, Era
+from app.relay.answerable import of_session
 from app.relay.events import Result
 from app.relay.view import View
 
@@ -205,10 +207,12 @@ class Endpoint:
         return bool(visit.only) and is_foreign(name) and visit.principal.grant.on(visit.only).whole
 
     async def _notified(self, visit: Visit) -> None:
-        """202 for a notification; a response answers nothing we asked."""
+        """202 for a notification, and for a response, also one that answers nothing: it may be late."""
         message = visit.inbound.message
         if not message.method:
-            await visit.response.reply(Fault(Kind.INVALID_REQUEST, "This response answers no request of the gateway."))
+            known = visit.session is not None and visit.session.asked.answered(message)
+            visit.response.outcome = "answer" if known else "late_answer"
+            await send_empty(visit.send, 202)
             return
         if message.method == "notifications/cancelled" and visit.session is not None:
             visit.session.cancel(
@@ -259,11 +263,13 @@ class Endpoint:
         if isinstance(version, Fault):
             await visit.response.reply(version)
             return
+        declared = of_session(visit.inbound.message.params.get("capabilities", NO_RAW), urls=version == LATEST_LEGACY)
         if visit.session is not None:  # HTTP+SSE: it began with the stream
-            visit.session.version = version
+            visit.session.version, visit.session.capabilities = version, declared
             await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
             return
         session = self._gateway().sessions.open(visit.principal.client_id, version)
+        session.capabilities = declared
         visit.response.headers.append((SESSION, session.id.encode()))
         await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
 
@@ -282,6 +288,7 @@ class Endpoint:
             inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
+            inbound.accept.stream,
             headers=_headers(visit.scope),
             only=only,
         )

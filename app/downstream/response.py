@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Protocol
 
+import msgspec
 from litestar.types import Message, Receive, Send
 
 from app.downstream.faults import to_answer, to_peer_answer
@@ -110,12 +111,17 @@ class RelayResponse:
     async def stream(self, notice: Noticed) -> None:
         """Pass a notification on; dropped for a client that takes JSON alone. Progress that does not rise is none."""
         if notice.method == PROGRESS:
-            reached = progress_of(notice)
+            reached = progress_of(notice) if self._token else None
             if reached is None or (self._reached is not None and reached <= self._reached):
                 return
             self._reached = reached
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
+
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        """Ask the client something, by a request of that id; `question` is method and params."""
+        if await self._started():
+            await self._write(encode_event(jsonrpc.request(ident, question)), more=True)
 
     async def keep_alive(self) -> None:
         """Show that the call lives, to the client and to every proxy in the path."""

@@ -2,14 +2,19 @@
 
 One `Driver` per call. It owns the call's clock, its lease and the watch for the client's hang-up, and ends all three,
 whatever happens. The watch and the timers start only when a call has lasted `SETTLE` seconds: most have been answered.
+A parked call has no client for a while: `run` returns, the lease and the clock stay, and `resume` goes on.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Protocol, assert_never
+from math import inf
+from typing import assert_never
 
-from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
+from app.gateway.asked import Asked, Asking
+from app.gateway.client_response import Absent, ClientResponse
+from app.gateway.gathering import Gathering
+from app.gateway.inbox import LEASED, Inbox, Signal
 from app.gateway.repeating import (
     HEADER_MISMATCH,
     OUR_OWN_MATTER,
@@ -22,24 +27,41 @@ from app.gateway.repeating import (
 )
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.relay.effects import Acquire, CancelUpstream, Effect, Release, Reply, SendUpstream, SetTimer, Stream
+from app.relay import upstream_legacy
+from app.relay.asking import Client, Nobody
+from app.relay.continuation import LIFETIME, REFUSED
+from app.relay.effects import (
+    Acquire,
+    AnswerUpstream,
+    Ask,
+    CancelUpstream,
+    Effect,
+    Keep,
+    Park,
+    Release,
+    Reply,
+    SendUpstream,
+    SetTimer,
+    Stream,
+    Unask,
+)
 from app.relay.events import (
+    Answered,
     Called,
-    Detached,
-    Disconnected,
     Event,
     Expired,
     Failed,
     Finished,
+    Given,
     Lost,
-    Noticed,
     PeerError,
     Request,
     Result,
 )
 from app.relay.exchange import Exchange
+from app.relay.questions import OVER
 from app.upstream.errors import SessionLost, UpstreamError
-from app.upstream.pool import Lease
+from app.upstream.leases import Asker, Lease
 from app.upstream.upstream import Upstream
 
 log = logging.getLogger("app.gateway")
@@ -52,25 +74,6 @@ COMMIT_AFTER = 5.0
 HEARTBEAT = 15.0
 # What a listing may take that a refused call waits for.
 RELIST_LIMIT = 5.0
-
-
-class ClientResponse(Protocol):
-    """The client's side of one call; implemented by `downstream`. Writes after a hang-up do nothing.
-
-    `gone`: a write found the client gone, or took too long; `hung_up`: what that means in its era.
-    """
-
-    hung_up: Disconnected | Detached
-
-    @property
-    def gone(self) -> bool: ...
-
-    async def stream(self, notice: Noticed) -> None: ...
-    async def reply(self, outcome: Result | PeerError | Fault) -> None: ...
-    async def keep_alive(self) -> None: ...
-    async def closed(self) -> None:
-        """Returns once the client has closed its connection."""
-        ...
 
 
 class Driver:
@@ -96,8 +99,21 @@ class Driver:
         self.addressed: Callable[[], Request | Fault] | None = None
         # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
         self.renewed: Callable[[], Request | Fault] | None = None
-        # Set where the client can answer a server's question: makes of it the one that the client gets.
-        self.ask: Callable[[Result], Result | Fault] = self._unaskable
+        # Set where the client can answer a server's questions: how it is asked, and with whom a session is shared.
+        self.asking: Client = Nobody(upstream.spec.name)
+        self.asker: Asker | None = None
+        self.asked: Asked | None = None
+        """What the client's session was asked; None for a client that has none."""
+        self.kept: Result | PeerError | Fault | None = None
+        """What the call ended with while its client was away."""
+        self.on_over: Callable[[], None] = lambda: None
+        """Hears that nothing of the call is left. Once."""
+        self.parked = False
+        self._exchange = Exchange()
+        self._gathering = Gathering(self.inbox)
+        self._questions = Asking(None, self.inbox.put)
+        self._keeper: asyncio.Task[None] | None = None
+        self._rested = asyncio.Event()
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._request: Request | None = None
@@ -124,30 +140,74 @@ class Driver:
 
         `limits` (of the constructor) are seconds: without a sign of life, and in all.
         """
-        exchange = Exchange(self.ask)
+        self._exchange = Exchange(self.asking)
+        self._questions = Asking(self.asked, self.inbox.put)
+        await self._drive(Called(request), response)
+
+    async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
+        """Go on with a parked call whose client came back with these answers, and reply to it through `response`."""
+        await self._rested.wait()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])  # the inbox has one reader at a time
+        if self._exchange.done:
+            await response.reply(self.kept or REFUSED)
+            return
+        self._rested.clear()
+        self.parked = self._gone = False
+        self._quiet_at = self._loop.time() + COMMIT_AFTER
+        await self._drive(Answered(answers), response)
+
+    async def _drive(self, first: Event, response: ClientResponse) -> None:
+        exchange = self._exchange
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._loop.call_later(SETTLE, self._settle, response)
         try:
-            await self._perform(exchange.receive(Called(request)), exchange, response)
-            while not exchange.done:
+            await self._perform(exchange.receive(first), exchange, response)
+            while not exchange.done and not self.parked:
                 arrival = await self.inbox.get()
                 if arrival is Signal.QUIET:
                     await response.keep_alive()
                     self._note(response)
-                else:
-                    await self._perform(exchange.receive(self._judged(_event(arrival))), exchange, response)
+                elif event := self._gathering.event(arrival, gathers=self.asked is None):
+                    await self._perform(exchange.receive(self._judged(event)), exchange, response)
+        except asyncio.CancelledError:
+            self.parked = False
+            raise
         except Exception:
             log.exception("the call to %s failed", self.upstream.spec.name)
+            self.parked = False
             await response.reply(INTERNAL)
         finally:
-            self._end()
+            if self.parked and not exchange.done:
+                self._rest()
+            else:
+                self._end()
+
+    def _rest(self) -> None:
+        """The client is away: what happens meanwhile is seen to by a task, and the clock runs on."""
+        self._stop_watching()
+        self._tick()
+        self._keeper = self._tasks.create_task(self._keep())
+        self._rested.set()
+
+    async def _keep(self) -> None:
+        exchange = self._exchange
+        while not exchange.done:
+            event = self._gathering.event(await self.inbox.get(), gathers=False)
+            if event:
+                await self._perform(exchange.receive(self._judged(event)), exchange, Absent())
+        self.parked = False
+        self._end()
 
     async def _perform(self, effects: list[Effect], exchange: Exchange, response: ClientResponse) -> None:
         for effect in effects:
             match effect:
-                case SetTimer():
-                    self._silent_at = self._loop.time() + self._silence
+                case SetTimer(asking):
+                    self._silent_at = self._loop.time() + (LIFETIME if asking else self._silence)
                 case Acquire():
-                    self._lease = None if self._refused else self.upstream.acquire_nowait(self._era, self._key)
+                    self._lease = self._at_once()
                     if self._lease is None:
                         self._start(self._acquire())
                     else:
@@ -160,29 +220,53 @@ class Driver:
                     await response.stream(notice)
                     self._note(response)
                     self._quiet_at = self._loop.time() + HEARTBEAT
+                case Ask() | Unask():
+                    self._streamed = True
+                    await self._questions.perform(effect, response)
+                    self._note(response)
+                case AnswerUpstream(key, given):
+                    self._answer(key, given)
+                case Park():
+                    self.parked = self._streamed = True
+                    self._silent_at, self._quiet_at = self._loop.time() + LIFETIME, inf
+                case Keep(outcome):
+                    self.kept = outcome
                 case Reply(outcome):
                     await response.reply(outcome)
                 case CancelUpstream(reason):
-                    if self._lease is not None and self._sent is not None:
-                        self._lease.cancel(self._sent, reason)
+                    self._cancel(reason)
                 case Release():
                     self._release()
                 case _:
                     assert_never(effect)
+
+    def _at_once(self) -> Lease | None:
+        return None if self._refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)
 
     def _send(self, lease: Lease, request: Request) -> None:
         final = self.addressed() if self.addressed else request
         if isinstance(final, Fault):
             self.inbox.put(Failed(final))
         else:
-            self._request = final
+            self._request = self._exchange.request = final
+            self.addressed = None
             self._sent = lease.send(final, self.inbox.put)
+
+    def _answer(self, key: str, given: Given) -> None:
+        if self._lease is not None:
+            self._lease.answer(key, given)
+
+    def _cancel(self, reason: str) -> None:
+        if self._lease is not None and self._sent is not None:
+            self._lease.cancel(self._sent, reason)
 
     def _judged(self, event: Event) -> Event:
         """A failure of a call under way, as what follows from it: another try, or the truth about its outcome."""
         if self._request is None or self._lease is None:
             return event
         if isinstance(event, Finished) and isinstance(event.outcome, PeerError):
+            if self._era is Era.MODERN and self._lease.era is Era.LEGACY:
+                return upstream_legacy.to_question(event)
             return self._mending(event, event.outcome, self._lease)
         if not isinstance(event, Failed):
             return event
@@ -195,7 +279,7 @@ class Driver:
 
     def _mending(self, event: Finished, error: PeerError, lease: Lease) -> Event:
         """Where a modern server refuses the form of our request, which is our matter: one more try in another form."""
-        code = error_code(error) if lease.era is Era.MODERN and not self._mended else 0
+        code = error_code(error) if lease.era is Era.MODERN and not self._mended and not self._streamed else 0
         if code not in OUR_OWN_MATTER:
             return event
         log.info("server=%s refused the form of a request (%d): it is sent again", self.server, code)
@@ -207,6 +291,9 @@ class Driver:
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
         if lease is not None:
+            for key in (*self._exchange.waiting, *self._gathering.given_up()):
+                if not self._questions.late(key, lease.answer):
+                    lease.answer(key, OVER)
             lease.release()
 
     async def _acquire(self) -> None:
@@ -215,7 +302,7 @@ class Driver:
                 if self._refused == HEADER_MISMATCH:
                     await self.upstream.relisted(RELIST_LIMIT)
                 self._refused, self.addressed = 0, self.renewed or self.addressed
-            self._lease = await self.upstream.acquire(self._era, self._key, self._patience)
+            self._lease = await self.upstream.acquire(self._era, self._key, self._patience, self.asker)
         except UpstreamError as error:
             self.inbox.put(Failed(error.fault))
         except Exception:
@@ -253,25 +340,26 @@ class Driver:
         name = self.upstream.spec.name
         if self._lease is None:
             return Fault(Kind.TIMEOUT, f"Server {name} did not come up in time.", name)
+        if self._exchange.open:
+            return Fault(
+                Kind.TIMEOUT, f"A question of server {name} was not answered in time; the call was cancelled.", name
+            )
         return Fault(Kind.TIMEOUT, f"Server {name} gave no answer in time; the call was cancelled.", name)
-
-    def _unaskable(self, _: Result) -> Fault:
-        name = self.upstream.spec.name
-        return Fault(Kind.PROTOCOL, f"Server {name} asked for input that the client cannot give.", name)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._helpers.append(self._tasks.create_task(work))
 
-    def _end(self) -> None:
+    def _stop_watching(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         for helper in self._helpers:
             helper.cancel()
-        if self._lease is not None and self._sent is not None:  # our own task was cancelled mid-call
-            self._lease.cancel(self._sent, "The gateway gave the call up.")
+        self._helpers.clear()
+
+    def _end(self) -> None:
+        self._stop_watching()
+        self._questions.end()
+        self._cancel("The gateway gave the call up.")  # our own task was cancelled mid-call
         self._release()
-
-
-def _event(arrival: Arrival) -> Event:
-    assert not isinstance(arrival, Signal), "signals are the driver's own"
-    return arrival
+        self._rested.set()
+        self.on_over()

@@ -21,6 +21,7 @@ from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
 from app.gateway.edits import Edits
 from app.gateway.generation import Generation
+from app.gateway.parking import Parking
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
 from app.gateway.watching import Watching
@@ -68,6 +69,7 @@ class Gateway:
         self.settings = settings
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
+        self.parking = Parking()
         self.edits = Edits()
         self.broadcast = Broadcast(self._view)
         self.watching = Watching(lambda: self.current.upstreams, self.own)

@@ -14,9 +14,12 @@ MAX_NOTICES = 1024
 
 
 class Signal(Enum):
-    """What concerns the driver and not the exchange. QUIET: nothing was written to the client for a while."""
+    """What concerns the driver and not the exchange. QUIET: nothing was written to the client for a while. GATHERED:
+    questions that come together have come.
+    """
 
     QUIET = auto()
+    GATHERED = auto()
 
 
 Arrival = Event | Signal

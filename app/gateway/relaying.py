@@ -5,19 +5,19 @@ order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 """
 
 import logging
-from collections.abc import Callable
 
 import msgspec
 from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
 from app.gateway.addressing import Address, addresses, to_raw
-from app.gateway.driver import ClientResponse, Driver
+from app.gateway.client_response import ClientResponse
+from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
-from app.gateway.sessions import Session
-from app.protocol.classify import Headers
+from app.gateway.introducing import answers_in, introduce
+from app.gateway.relayed import Relayed
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import Message, text_of
+from app.protocol.jsonrpc import text_of
 from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.methods import METHODS
 from app.protocol.mirrored import check_params
@@ -25,9 +25,8 @@ from app.protocol.versions import Era
 from app.relay import tasks
 from app.relay.answerable import NONE, answerable
 from app.relay.catalog import Members
-from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, binding_of, with_state
+from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, with_state
 from app.relay.events import Noticed, PeerError, Request, Result
-from app.relay.view import View
 from app.upstream.errors import UpstreamError
 from app.upstream.upstream import Upstream
 
@@ -37,26 +36,6 @@ log = logging.getLogger("app.gateway")
 _LASTING = frozenset({"tools/call", "tasks/result"})
 # Never sent: the call goes on to the server whose name it is.
 ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
-
-
-class Relayed(msgspec.Struct, frozen=True):
-    """A request on its way: whose it is, in which legacy session if any and which era, and what it says.
-
-    `meta` and `token` are what was read from its `_meta`; `view` gives the caller's present view; `turn` is what it
-    continues, where it answers a server's question; `headers` are those it came with, as received; `only` is the
-    server that is asked for what no revision has.
-    """
-
-    client_id: str
-    session: Session | None
-    era: Era
-    message: Message
-    meta: Members
-    token: bytes
-    view: Callable[[], View]
-    turn: Turn | None = None
-    headers: Headers = []
-    only: str = ""
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
@@ -73,6 +52,9 @@ async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> st
         await response.reply(resumed)
         return ""
     call = resumed
+    if call.turn is not None and call.turn.call:
+        await _come_back(gateway, call, call.turn, response)
+        return call.turn.server
     while True:
         found = _addresses(call)
         if isinstance(found, Fault):
@@ -106,7 +88,7 @@ async def tell(gateway: Gateway, call: Relayed) -> None:
     except UpstreamError as error:
         log.info("server=%s %s is lost: %s", call.only, call.message.method, error.fault.message)
         return
-    lease.connection.tell(_request(call, upstream, Address(call.only, _plain(call))))
+    lease.connection.tell(_request(call, spec, Address(call.only, _plain(call))))
     lease.release()
 
 
@@ -143,14 +125,10 @@ def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:
     state = message.params.get(STATE)
     if state is None or bytes(state) == b"null" or message.method not in ASKABLE:
         return call
-    turn = gateway.continuations.resume(state, _binding(call))
+    turn = gateway.continuations.resume(state, call.binding)
     if isinstance(turn, Fault):
         return turn
     return replace(call, message=replace(message, params=with_state(message.params, turn)), turn=turn)
-
-
-def _binding(call: Relayed) -> bytes:
-    return binding_of(call.client_id, call.message.method, call.message.params)
 
 
 def _addresses(call: Relayed) -> list[Address] | Fault:
@@ -180,8 +158,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         return
     driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
     driver.client = call.client_id
-    if call.era is Era.MODERN and call.message.method in ASKABLE:
-        driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
+    if call.message.method in ASKABLE:
+        introduce(gateway, call, driver, spec)
     if upstream.spec.remote:
         driver.renewed = lambda: _renewed(call, upstream)
     if isinstance(response, Guess):
@@ -190,13 +168,28 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     gateway.drivers.add(driver)
     if call.session is not None:
         call.session.started(ident, driver.inbox)
-    try:
-        await driver.run(_request(call, upstream, address), response)
-    finally:
+    over = driver.on_over
+
+    def ended() -> None:
+        over()
         gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)
             gateway.sessions.rested(call.session)
+
+    driver.on_over = ended
+    await driver.run(_request(call, spec, address), response)
+
+
+async def _come_back(gateway: Gateway, call: Relayed, turn: Turn, response: ClientResponse) -> None:
+    """Go on with the call that waits for these answers."""
+    found = _addresses(call)
+    driver = None if isinstance(found, Fault) else gateway.parking.claim(turn.call, turn.number)
+    if driver is None:
+        await response.reply(found if isinstance(found, Fault) else REFUSED)
+    else:
+        assert isinstance(found, list), "there is no driver where there is no address"
+        await driver.resume(answers_in(call.message.params), _named(gateway, call, found[0], response))
 
 
 def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:
@@ -208,7 +201,7 @@ def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Reque
     if here is None:
         guess.wrong = True
         return ELSEWHERE
-    return _request(call, upstream, here)
+    return _request(call, upstream.spec, here)
 
 
 def _renewed(call: Relayed, upstream: Upstream) -> Request | Fault:
@@ -217,13 +210,11 @@ def _renewed(call: Relayed, upstream: Upstream) -> Request | Fault:
     if isinstance(found, Fault):
         return found
     here = next((address for address in found if address.server == upstream.spec.name), None)
-    return ELSEWHERE if here is None else _request(call, upstream, here)
+    return ELSEWHERE if here is None else _request(call, upstream.spec, here)
 
 
-def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
-    # A legacy client's session is none that a modern server could ask through.
-    declared = call.meta.get(CLIENT_CAPABILITIES) if call.era is Era.MODERN else None
-    capabilities = answerable(declared, remote=upstream.spec.remote) if declared else NONE
+def _request(call: Relayed, spec: ServerSpec, address: Address) -> Request:
+    capabilities = answerable(call.declared, roots=spec.roots) if spec.pool != "one" else NONE
     return Request(call.message.method, address.params, call.meta, call.token, capabilities, address.mirrored)
 
 
@@ -255,6 +246,9 @@ class Onlooker:
 
     async def keep_alive(self) -> None:
         await self._client.keep_alive()
+
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        await self._client.ask(ident, question)
 
     async def closed(self) -> None:
         await self._client.closed()

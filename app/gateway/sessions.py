@@ -9,9 +9,11 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
+from app.gateway.asked import Asked
 from app.gateway.broadcast import End, Subscription
 from app.gateway.inbox import Inbox
 from app.gateway.journal import Budget, Journals
+from app.relay.answerable import NONE
 from app.relay.events import Cancelled
 
 IDLE_SECONDS = 30 * 60.0
@@ -36,8 +38,8 @@ class Session:
     """
 
     __slots__ = (
-        "_running", "client_id", "hears", "id", "journals", "kept", "last_used", "on_end", "over", "owed",
-        "stream_over", "subscribed", "version",
+        "_running", "asked", "capabilities", "client_id", "hears", "id", "journals", "kept", "last_used", "on_end",
+        "over", "owed", "stream_over", "subscribed", "version",
     )  # fmt: skip
 
     def __init__(self, session_id: str, client_id: str, version: str, now: float) -> None:
@@ -45,6 +47,9 @@ class Session:
         self.client_id = client_id
         self.version = version
         self.last_used = now
+        self.capabilities = NONE
+        """What its client can be asked: the object of capabilities that it declared, of those that are questions."""
+        self.asked = Asked()
         self.on_end: Callable[[End], None] | None = None
         self.stream_over = asyncio.Event()
         self.kept: Subscription | None = None
@@ -70,6 +75,7 @@ class Session:
     def end(self) -> None:
         """It is forgotten: its stream ends too."""
         self.over = True
+        self.asked.end()
         if self.on_end is not None:
             self.on_end(End.SESSION)
         if self.kept is not None:

@@ -44,11 +44,16 @@ NO_PARAMS: dict[str, msgspec.Raw] = {}
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A client's message. `id` is its JSON as sent, empty for a notification; `method` is empty for a response."""
+    """A client's message. `id` is its JSON as sent, empty for a notification; `method` is empty for a response.
+
+    `result` and `error` are a response's; the other one is empty.
+    """
 
     method: str
     id: msgspec.Raw
     params: dict[str, msgspec.Raw]
+    result: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
 
     @property
     def is_request(self) -> bool:
@@ -122,7 +127,7 @@ def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejecti
         return _refused(Kind.INVALID_REQUEST, '`jsonrpc` must be "2.0".', ident)
     if "method" not in members:
         if "result" in members or "error" in members:
-            return Message("", ident, NO_PARAMS)
+            return Message("", ident, NO_PARAMS, members.get("result", NO_RAW), members.get("error", NO_RAW))
         return _refused(Kind.INVALID_REQUEST, "`method` is missing.", ident)
     try:
         method = _text(members["method"])
@@ -186,6 +191,12 @@ def error(ident: bytes, raw: bytes) -> bytes:
     if not ident:
         return b'{"jsonrpc":"2.0","error":%b}' % raw
     return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (ident, raw)
+
+
+def request(ident: int, said: msgspec.Raw) -> bytes:
+    """A request of ours; `said` is the object of its method and params."""
+    members = members_of(said) or {}
+    return msgspec.json.encode({"jsonrpc": "2.0", "id": ident, **members})
 
 
 def notification(method: str, params: bytes) -> bytes:

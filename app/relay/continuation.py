@@ -3,7 +3,8 @@
 Pure: sealing and the clock are arguments. Theory of operation: what the server wants to be told again goes to the
 client inside a state of ours, which only we can read or make. It says which server asked, and is bound to who was
 asked and to what for: servers see one gateway, so nobody but us can tell one person's state from another's. Nothing is
-kept here, so a state is good for more than one retry until it expires (PROTOCOL.md section 3.5).
+kept here, so a state is good for more than one retry until it expires, but for one that names a call that waits: its
+keeper takes each but once (PROTOCOL.md section 3.5).
 """
 
 import json
@@ -39,12 +40,16 @@ Clock = Callable[[], float]
 
 
 class Turn(msgspec.Struct, frozen=True, array_like=True):
-    """What a state says: who asked, the how-manieth time, until when, and the server's own state (JSON, "": none)."""
+    """What a state says: who asked, the how-manieth time, until when, and the server's own state (JSON, "": none).
+
+    `call` names the call that waits for the answer, where one does.
+    """
 
     server: str
     number: int
     expires: float
     state: str = ""
+    call: str = ""
 
 
 class Continuations:
@@ -58,6 +63,10 @@ class Continuations:
     def __repr__(self) -> str:
         return "<Continuations>"
 
+    def wait(self, question: Result, server: str, binding: bytes, number: int, call: str) -> Result:
+        """The question of `call`, which waits, with a state that leads back to it."""
+        return self._sealed(question, Turn(server, number, self._now() + LIFETIME, call=call), binding)
+
     def ask(self, question: Result, server: str, binding: bytes, before: Turn | None) -> Result | Fault:
         """The question with a state of ours in place of the server's, also where it gave none.
 
@@ -70,7 +79,10 @@ class Continuations:
         elif text_of(theirs) is None:
             return Fault(Kind.PROTOCOL, f"Server {server} asked for input with a state that is no text.", server)
         number = before.number + 1 if before else 1
-        turn = Turn(server, number, self._now() + LIFETIME, theirs.decode())
+        return self._sealed(question, Turn(server, number, self._now() + LIFETIME, theirs.decode()), binding)
+
+    def _sealed(self, question: Result, turn: Turn, binding: bytes) -> Result:
+        members = members_of(question.raw) or {}
         ours = msgspec.json.encode(self._seal(msgspec.json.encode(turn), binding))
         return Result(msgspec.Raw(msgspec.json.encode({**members, STATE: msgspec.Raw(ours)})), question.era)
 

@@ -5,14 +5,18 @@ a `structuredContent` that is no object) is taken out; a legacy server's own ans
 types younger than the client (PROTOCOL.md section 4).
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
+from app.protocol.meta import PREFIX
 from app.protocol.versions import LATEST_LEGACY, Era
 from app.relay import older
 from app.relay.catalog import Hint, Members
 from app.relay.events import Detached, PeerError, Result
+from app.relay.questions import ELICITATION, Read, is_url
 
 MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 OBJECT_SCHEMA = b'"object"'
@@ -48,9 +52,25 @@ def to_error(method: str, error: PeerError) -> Result | Fault | None:
     names = [name for name in needed if name != "extensions"] + list(members_of(needed.get("extensions", b"")) or {})
     if method != "tools/call":
         return Fault(Kind.ERA_MISMATCH, f"{UNABLE}: {', '.join(names) or 'unnamed'}.")
-    text = f"{UNABLE}: {', '.join(names) or 'unnamed'}."
-    content = [{"type": "text", "text": text}]
-    return Result(msgspec.Raw(msgspec.json.encode({"content": content, "isError": True})), Era.LEGACY)
+    return tool_error(f"{UNABLE}: {', '.join(names) or 'unnamed'}.")
+
+
+def to_question(question: Read, mint: Callable[[], str]) -> Read:
+    """A server's question in the words of this era; an address to go to has a name, from `mint` where it lacks one."""
+    meta = members_of(question.params.get("_meta", b"")) or {}
+    kept = {name: value for name, value in meta.items() if not name.startswith(PREFIX)}
+    params = {**question.params, "_meta": msgspec.Raw(msgspec.json.encode(kept))}
+    if is_url(question):
+        params.setdefault("elicitationId", msgspec.Raw(msgspec.json.encode(mint())))
+    elif question.method == ELICITATION:
+        params.pop("mode", None)  # a form is what it means where nothing is said, and older clients know no modes
+    return Read(question.method, params)
+
+
+def tool_error(text: str) -> Result:
+    """A tool's result that says why there is none, for what this era has no error for."""
+    members = {"content": [{"type": "text", "text": text}], "isError": True}
+    return Result(msgspec.Raw(msgspec.json.encode(members)), Era.LEGACY)
 
 
 def to_item(members: Members) -> Members:

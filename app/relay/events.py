@@ -65,10 +65,37 @@ class Finished(msgspec.Struct, frozen=True):
     outcome: Result | PeerError
 
 
-class NeedsInput(msgspec.Struct, frozen=True):
-    """The upstream wants to know something first: a result that is a question (modern, `input_required`)."""
+class Question(msgspec.Struct, frozen=True):
+    """What a server wants to know: by key, `{"method", "params"}` undecoded.
 
-    question: Result
+    `result` is the answer that it came in place of (modern); None where the call goes on and the server waits (legacy),
+    for each key on its own.
+    """
+
+    requests: dict[str, msgspec.Raw]
+    result: Result | None = None
+
+
+# A client's answer to one question: its result, or its error.
+Given = msgspec.Raw | PeerError
+
+
+class NeedsInput(msgspec.Struct, frozen=True):
+    """The upstream wants to know something first."""
+
+    question: Question
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """The upstream wants to know it no more."""
+
+    key: str
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The client answered what it was asked, or a part of it, by key."""
+
+    answers: dict[str, Given]
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -103,9 +130,21 @@ class Expired(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-UpstreamEvent = Noticed | Finished | NeedsInput | Failed
+UpstreamEvent = Noticed | Finished | NeedsInput | Withdrawn | Failed
 Event = (
-    Called | Leased | Noticed | Finished | NeedsInput | Failed | Lost | Disconnected | Detached | Cancelled | Expired
+    Called
+    | Leased
+    | Noticed
+    | Finished
+    | NeedsInput
+    | Withdrawn
+    | Answered
+    | Failed
+    | Lost
+    | Disconnected
+    | Detached
+    | Cancelled
+    | Expired
 )
 # Where an upstream delivers what concerns one request; synchronous, never blocks, called in wire order.
 Sink = Callable[[UpstreamEvent], None]

@@ -3,17 +3,34 @@
 Pure; knows no era, socket or clock.
 
 Theory of operation: the driver feeds events to `receive` one at a time and performs the effects it returns, in order,
-before the next. `TRANSITIONS` is the whole behaviour: (state, type of event) to (next state, effects). A pair without a
-row is a late event (an answer after a cancel) and changes nothing. `docs/architecture.md` shows the table, and a test
-compares the two.
+before the next. `TRANSITIONS` is the whole behaviour: (state, type of event, case) to (next state, effects). A triple
+without a row is a late event (an answer after a cancel) and changes nothing. `docs/eras.md` shows the table and draws
+it, and a test compares them. What a question means for this client is `asking.Client`'s to judge.
 """
 
 from collections.abc import Callable
 from enum import Enum, auto
 
 from app.protocol.faults import Fault, Kind
-from app.relay.effects import Acquire, CancelUpstream, Effect, Release, Reply, SendUpstream, SetTimer, Stream
+from app.relay.asking import Case, Client, Nobody, Verdict, resumed
+from app.relay.catalog import Members
+from app.relay.effects import (
+    Acquire,
+    AnswerUpstream,
+    Ask,
+    CancelUpstream,
+    Effect,
+    Keep,
+    Park,
+    Release,
+    Reply,
+    SendUpstream,
+    SetTimer,
+    Stream,
+    Unask,
+)
 from app.relay.events import (
+    Answered,
     Called,
     Cancelled,
     Detached,
@@ -22,127 +39,308 @@ from app.relay.events import (
     Expired,
     Failed,
     Finished,
+    Given,
     Leased,
     Lost,
     NeedsInput,
     Noticed,
+    PeerError,
+    Request,
     Result,
+    Withdrawn,
 )
+from app.relay.questions import read, without_error
+
+# Notifications kept for a client that is away.
+MAX_KEPT = 256
+UNASKABLE = "The client cannot be asked what the server wants to know."
+REFUSED_TO_ANSWER = Fault(Kind.CANCELLED, "The client refused to answer what the server wants to know.")
 
 
 class State(Enum):
-    """NEW: not asked yet. ACQUIRING: waits for a connection. CALLING: the server works. DONE: nothing follows."""
+    """NEW: not asked yet. ACQUIRING: waits for a connection. CALLING: the server works. ASKING: the client is asked on
+    its stream. PARKED: the client is asked by its answer, and has to come back. DONE: nothing follows.
+    """
 
     NEW = auto()
     ACQUIRING = auto()
     CALLING = auto()
+    ASKING = auto()
+    PARKED = auto()
     DONE = auto()
 
 
-UNASKABLE = Fault(Kind.PROTOCOL, "The server asked for input that the client cannot give.")
-
-
 class Exchange:
-    """The neutral machine of one request; `called` is what was asked, once it was.
+    """The neutral machine of one request, and what is being asked in it."""
 
-    `ask` makes of a server's question the one that the client gets, or says why it gets none.
-    """
+    __slots__ = ("_answers", "_client", "_kept", "_question", "_rounds", "_verdict", "case", "open", "request", "state")
 
-    __slots__ = ("ask", "called", "state")
-
-    def __init__(self, ask: Callable[[Result], Result | Fault] = lambda _: UNASKABLE) -> None:
-        self.ask = ask
+    def __init__(self, client: Client | None = None) -> None:
+        self._client = client or Nobody()
         self.state = State.NEW
-        self.called: Called | None = None
+        self.case = Case.ANY
+        """What the last event meant."""
+        self.request: Request | None = None
+        """What the server is sent: what was asked, and once it was answered by a question, the answers too."""
+        self.open: Members = {}
+        """The questions of the server without an answer, by key, as the client is asked them."""
+        self._question: Result | None = None
+        self._answers: Members = {}
+        self._kept: list[Noticed] = []
+        self._rounds = 0
+        self._verdict = Verdict(Case.ANY)
 
     def __repr__(self) -> str:
-        return f"<Exchange {self.state.name} {self.called.request.method if self.called else '-'}>"
+        return f"<Exchange {self.state.name} {self.request.method if self.request else '-'}>"
 
     @property
     def done(self) -> bool:
         return self.state is State.DONE
 
+    @property
+    def waiting(self) -> list[str]:
+        """The keys that the server itself waits for, in the middle of the call."""
+        return [] if self._question is not None else list(self.open)
+
     def receive(self, event: Event) -> list[Effect]:
         """What follows from `event`. The caller performs the effects in order; after DONE there are none."""
-        row = TRANSITIONS.get((self.state, type(event)))
+        judge = _JUDGES.get(type(event))
+        self.case = judge(self, event) if judge else Case.ANY
+        row = TRANSITIONS.get((self.state, type(event), self.case))
         if row is None:
             return []
         self.state, effects = row
         return effects(self, event)
 
+    # What an event means.
 
-def _acquire(exchange: Exchange, called: Called) -> list[Effect]:
-    exchange.called = called
-    return [SetTimer(), Acquire()]
+    def judge_question(self, event: NeedsInput) -> Case:
+        self._verdict = self._client.judge(event.question, self._rounds)
+        return self._verdict.case
+
+    def judge_answer(self, event: Answered) -> Case:
+        """Whether that leaves something to ask. An error that the server's revision has no place for is the end."""
+        if self._question is not None and any(isinstance(given, PeerError) for given in self._given(event).values()):
+            return Case.ERROR
+        if self.open.keys() - event.answers.keys():
+            return Case.SOME
+        return Case.ALL if self._question is None else Case.AGAIN
+
+    def judge_withdrawal(self, event: Withdrawn) -> Case:
+        return Case.SOME if self.open.keys() - {event.key} else Case.ALL
+
+    # What follows.
+
+    def acquire(self, called: Called) -> list[Effect]:
+        self.request = called.request
+        return [SetTimer(), Acquire()]
+
+    def send(self, _: Leased) -> list[Effect]:
+        assert self.request is not None, "there is no way to ACQUIRING but by Called"
+        return [SetTimer(), SendUpstream(self.request)]
+
+    def ask(self, event: NeedsInput) -> list[Effect]:
+        self._question = event.question.result
+        self.open |= self._verdict.asked
+        asked = [Ask(key, question) for key, question in self._verdict.asked.items()]
+        return [*self.decline(event), SetTimer(asking=True), *asked]
+
+    def decline(self, _: NeedsInput) -> list[Effect]:
+        return [AnswerUpstream(key, given) for key, given in self._verdict.declined.items()]
+
+    def park(self, event: NeedsInput) -> list[Effect]:
+        return [*self.join(event), *self._tell()]
+
+    def join(self, event: NeedsInput) -> list[Effect]:
+        self.open |= self._verdict.asked
+        return self.decline(event)
+
+    def pass_on(self, _: NeedsInput) -> list[Effect]:
+        # Nothing waits for the answer: the client's retry is a request of its own.
+        return [Release(), Reply(self._end())]
+
+    def go_on(self, event: NeedsInput) -> list[Effect]:
+        self._question = event.question.result
+        return self._again()
+
+    def refuse_question(self, event: NeedsInput) -> list[Effect]:
+        end = self._end()
+        cancel = [CancelUpstream(UNASKABLE)] if event.question.result is None else []
+        return [*self._unask(), *cancel, Release(), Reply(end)]
+
+    def keep_refusal(self, _: NeedsInput) -> list[Effect]:
+        return [CancelUpstream(UNASKABLE), Release(), Keep(self._end())]
+
+    def answer(self, event: Answered) -> list[Effect]:
+        """Hand on what was answered; what else is asked stays asked."""
+        given = self._given(event)
+        self.open = {key: question for key, question in self.open.items() if key not in given}
+        if self._question is None:
+            return [AnswerUpstream(key, each) for key, each in given.items()]
+        self._answers |= {key: each for key, each in given.items() if not isinstance(each, PeerError)}
+        return []
+
+    def answer_all(self, event: Answered) -> list[Effect]:
+        return [SetTimer(), *self.answer(event)]
+
+    def answer_again(self, event: Answered) -> list[Effect]:
+        self.answer(event)
+        return self._again()
+
+    def give_up_asking(self, event: Answered) -> list[Effect]:
+        self.answer(event)
+        return [*self._unask(), Release(), Reply(REFUSED_TO_ANSWER)]
+
+    def come_back(self, event: Answered) -> list[Effect]:
+        return [SetTimer(), *self.answer(event), *self._shown()]
+
+    def come_back_early(self, event: Answered) -> list[Effect]:
+        return [*self.answer(event), *self._shown(), *self._tell()]
+
+    def withdraw(self, event: Withdrawn) -> list[Effect]:
+        return [Unask(event.key)] if self.open.pop(event.key, None) is not None else []
+
+    def withdraw_last(self, event: Withdrawn) -> list[Effect]:
+        return [*self.withdraw(event), SetTimer()]
+
+    def forget(self, event: Withdrawn) -> list[Effect]:
+        self.open.pop(event.key, None)
+        return []
+
+    def stream(self, notice: Noticed) -> list[Effect]:
+        return [SetTimer(), Stream(notice)]
+
+    def stream_on(self, notice: Noticed) -> list[Effect]:
+        return [Stream(notice)]
+
+    def keep(self, notice: Noticed) -> list[Effect]:
+        if len(self._kept) < MAX_KEPT:
+            self._kept.append(notice)
+        return []
+
+    def finish(self, finished: Finished) -> list[Effect]:
+        return [*self._unask(), Release(), Reply(finished.outcome)]
+
+    def keep_answer(self, finished: Finished) -> list[Effect]:
+        return [Release(), Keep(finished.outcome)]
+
+    def refuse(self, event: Failed | Expired) -> list[Effect]:
+        return [Reply(event.fault)]
+
+    def fail(self, failed: Failed) -> list[Effect]:
+        return [*self._unask(), Release(), Reply(failed.fault)]
+
+    def keep_fault(self, failed: Failed) -> list[Effect]:
+        return [Release(), Keep(failed.fault)]
+
+    def again(self, _: Lost) -> list[Effect]:
+        return [Release(), Acquire()]
+
+    def expire(self, expired: Expired) -> list[Effect]:
+        return [*self._unask(), CancelUpstream(expired.fault.message), Release(), Reply(expired.fault)]
+
+    def forsake(self, expired: Expired) -> list[Effect]:
+        return [CancelUpstream(expired.fault.message), Release()]
+
+    def give_up(self, cancelled: Cancelled) -> list[Effect]:
+        # A cancelled POST still needs an HTTP answer, which its client ignores (2025-11-25, cancellation).
+        return [Reply(Fault(Kind.CANCELLED, cancelled.reason))]
+
+    def cancel(self, cancelled: Cancelled) -> list[Effect]:
+        return [*self._unask(), CancelUpstream(cancelled.reason), Release(), *self.give_up(cancelled)]
+
+    def hang_up(self, gone: Disconnected) -> list[Effect]:
+        return [CancelUpstream(gone.reason), Release()]
+
+    def nothing(self, _: Event) -> list[Effect]:
+        return []
+
+    def _given(self, event: Answered) -> dict[str, Given]:
+        """What answers an open question, in the words of the server's revision."""
+        known = {key: given for key, given in event.answers.items() if key in self.open}
+        if self._question is None:
+            return known
+        return {key: without_error(read(self.open[key]), given) for key, given in known.items()}
+
+    def _end(self) -> Result | PeerError | Fault:
+        end = self._verdict.end
+        assert end is not None, "whoever judges so says how it ends"
+        return end
+
+    def _again(self) -> list[Effect]:
+        assert self.request is not None, "a question answers a request"
+        assert self._question is not None, "an answer follows a question"
+        self.request = resumed(self.request, self._question, self._answers)
+        self._question, self._answers = None, {}
+        self._rounds += 1
+        return [SetTimer(), SendUpstream(self.request)]
+
+    def _tell(self) -> list[Effect]:
+        self._rounds += 1
+        return [Park(), Reply(self._client.told(self.open, self._rounds))]
+
+    def _shown(self) -> list[Effect]:
+        kept, self._kept = self._kept, []
+        return [Stream(notice) for notice in kept]
+
+    def _unask(self) -> list[Effect]:
+        return [Unask(key) for key in self.open]
 
 
-def _send(exchange: Exchange, _: Leased) -> list[Effect]:
-    assert exchange.called is not None, "there is no way to ACQUIRING but by Called"
-    return [SetTimer(), SendUpstream(exchange.called.request)]
-
-
-def _stream(_: Exchange, notice: Noticed) -> list[Effect]:
-    return [SetTimer(), Stream(notice)]
-
-
-def _finish(_: Exchange, finished: Finished) -> list[Effect]:
-    return [Release(), Reply(finished.outcome)]
-
-
-def _question(exchange: Exchange, asked: NeedsInput) -> list[Effect]:
-    # Also in one era nothing waits for the answer: the client's retry is a request of its own.
-    return [Release(), Reply(exchange.ask(asked.question))]
-
-
-def _refuse(_: Exchange, event: Failed | Expired) -> list[Effect]:
-    return [Reply(event.fault)]
-
-
-def _fail(_: Exchange, failed: Failed) -> list[Effect]:
-    return [Release(), Reply(failed.fault)]
-
-
-def _again(_: Exchange, __: Lost) -> list[Effect]:
-    return [Release(), Acquire()]
-
-
-def _expire(_: Exchange, expired: Expired) -> list[Effect]:
-    return [CancelUpstream(expired.fault.message), Release(), Reply(expired.fault)]
-
-
-def _give_up(_: Exchange, cancelled: Cancelled) -> list[Effect]:
-    # A cancelled POST still needs an HTTP answer, which its client ignores (2025-11-25, cancellation).
-    return [Reply(Fault(Kind.CANCELLED, cancelled.reason))]
-
-
-def _cancel(exchange: Exchange, cancelled: Cancelled) -> list[Effect]:
-    return [CancelUpstream(cancelled.reason), Release(), *_give_up(exchange, cancelled)]
-
-
-def _hang_up(_: Exchange, gone: Disconnected) -> list[Effect]:
-    return [CancelUpstream(gone.reason), Release()]
-
-
-def _nothing(_: Exchange, __: Event) -> list[Effect]:
-    return []
-
-
+_X = Exchange
+_JUDGES: dict[type, Callable[..., Case]] = {
+    NeedsInput: _X.judge_question,
+    Answered: _X.judge_answer,
+    Withdrawn: _X.judge_withdrawal,
+}
 _Row = tuple[State, Callable[..., list[Effect]]]
-TRANSITIONS: dict[tuple[State, type[Event]], _Row] = {
-    (State.NEW, Called): (State.ACQUIRING, _acquire),
-    (State.ACQUIRING, Leased): (State.CALLING, _send),
-    (State.ACQUIRING, Failed): (State.DONE, _refuse),
-    (State.ACQUIRING, Expired): (State.DONE, _refuse),
-    (State.ACQUIRING, Cancelled): (State.DONE, _give_up),
-    (State.ACQUIRING, Disconnected): (State.DONE, _nothing),
-    (State.ACQUIRING, Detached): (State.ACQUIRING, _nothing),
-    (State.CALLING, Noticed): (State.CALLING, _stream),
-    (State.CALLING, Finished): (State.DONE, _finish),
-    (State.CALLING, NeedsInput): (State.DONE, _question),
-    (State.CALLING, Failed): (State.DONE, _fail),
-    (State.CALLING, Lost): (State.ACQUIRING, _again),
-    (State.CALLING, Expired): (State.DONE, _expire),
-    (State.CALLING, Cancelled): (State.DONE, _cancel),
-    (State.CALLING, Disconnected): (State.DONE, _hang_up),
-    (State.CALLING, Detached): (State.CALLING, _nothing),
+TRANSITIONS: dict[tuple[State, type[Event], Case], _Row] = {
+    (State.NEW, Called, Case.ANY): (State.ACQUIRING, _X.acquire),
+    (State.ACQUIRING, Leased, Case.ANY): (State.CALLING, _X.send),
+    (State.ACQUIRING, Failed, Case.ANY): (State.DONE, _X.refuse),
+    (State.ACQUIRING, Expired, Case.ANY): (State.DONE, _X.refuse),
+    (State.ACQUIRING, Cancelled, Case.ANY): (State.DONE, _X.give_up),
+    (State.ACQUIRING, Disconnected, Case.ANY): (State.DONE, _X.nothing),
+    (State.ACQUIRING, Detached, Case.ANY): (State.ACQUIRING, _X.nothing),
+    (State.CALLING, Noticed, Case.ANY): (State.CALLING, _X.stream),
+    (State.CALLING, NeedsInput, Case.STREAMED): (State.ASKING, _X.ask),
+    (State.CALLING, NeedsInput, Case.PARKED): (State.PARKED, _X.park),
+    (State.CALLING, NeedsInput, Case.PASSED): (State.DONE, _X.pass_on),
+    (State.CALLING, NeedsInput, Case.EMPTY): (State.CALLING, _X.go_on),
+    (State.CALLING, NeedsInput, Case.DECLINED): (State.CALLING, _X.decline),
+    (State.CALLING, NeedsInput, Case.IMPOSSIBLE): (State.DONE, _X.refuse_question),
+    (State.CALLING, Finished, Case.ANY): (State.DONE, _X.finish),
+    (State.CALLING, Failed, Case.ANY): (State.DONE, _X.fail),
+    (State.CALLING, Lost, Case.ANY): (State.ACQUIRING, _X.again),
+    (State.CALLING, Expired, Case.ANY): (State.DONE, _X.expire),
+    (State.CALLING, Cancelled, Case.ANY): (State.DONE, _X.cancel),
+    (State.CALLING, Disconnected, Case.ANY): (State.DONE, _X.hang_up),
+    (State.CALLING, Detached, Case.ANY): (State.CALLING, _X.nothing),
+    (State.ASKING, Noticed, Case.ANY): (State.ASKING, _X.stream_on),
+    (State.ASKING, NeedsInput, Case.STREAMED): (State.ASKING, _X.ask),
+    (State.ASKING, NeedsInput, Case.DECLINED): (State.ASKING, _X.decline),
+    (State.ASKING, Answered, Case.ALL): (State.CALLING, _X.answer_all),
+    (State.ASKING, Answered, Case.AGAIN): (State.CALLING, _X.answer_again),
+    (State.ASKING, Answered, Case.SOME): (State.ASKING, _X.answer),
+    (State.ASKING, Answered, Case.ERROR): (State.DONE, _X.give_up_asking),
+    (State.ASKING, Withdrawn, Case.ALL): (State.CALLING, _X.withdraw_last),
+    (State.ASKING, Withdrawn, Case.SOME): (State.ASKING, _X.withdraw),
+    (State.ASKING, Finished, Case.ANY): (State.DONE, _X.finish),
+    (State.ASKING, Failed, Case.ANY): (State.DONE, _X.fail),
+    (State.ASKING, Expired, Case.ANY): (State.DONE, _X.expire),
+    (State.ASKING, Cancelled, Case.ANY): (State.DONE, _X.cancel),
+    (State.ASKING, Disconnected, Case.ANY): (State.DONE, _X.hang_up),
+    (State.ASKING, Detached, Case.ANY): (State.ASKING, _X.nothing),
+    (State.PARKED, Noticed, Case.ANY): (State.PARKED, _X.keep),
+    (State.PARKED, NeedsInput, Case.PARKED): (State.PARKED, _X.join),
+    (State.PARKED, NeedsInput, Case.DECLINED): (State.PARKED, _X.decline),
+    (State.PARKED, NeedsInput, Case.IMPOSSIBLE): (State.DONE, _X.keep_refusal),
+    (State.PARKED, Answered, Case.ALL): (State.CALLING, _X.come_back),
+    (State.PARKED, Answered, Case.SOME): (State.PARKED, _X.come_back_early),
+    (State.PARKED, Withdrawn, Case.ALL): (State.PARKED, _X.forget),
+    (State.PARKED, Withdrawn, Case.SOME): (State.PARKED, _X.forget),
+    (State.PARKED, Finished, Case.ANY): (State.DONE, _X.keep_answer),
+    (State.PARKED, Failed, Case.ANY): (State.DONE, _X.keep_fault),
+    (State.PARKED, Expired, Case.ANY): (State.DONE, _X.forsake),
+    (State.PARKED, Disconnected, Case.ANY): (State.PARKED, _X.nothing),
 }

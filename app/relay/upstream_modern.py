@@ -11,7 +11,7 @@ from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import CLIENT_CAPABILITIES, CLIENT_INFO, PROGRESS_TOKEN, PROTOCOL_VERSION
 from app.protocol.mirrored import param_headers
 from app.protocol.versions import Era
-from app.relay.events import Finished, NeedsInput, Request, Result
+from app.relay.events import Finished, NeedsInput, Question, Request, Result
 
 OUR_INFO = msgspec.Raw(b'{"name":"mcp-proxy","version":"0.1.0"}')
 QUESTION = "input_required"
@@ -46,6 +46,8 @@ def to_headers(request: Request, version: str) -> dict[str, str]:
 def to_outcome(raw: msgspec.Raw) -> Finished | NeedsInput:
     """What a server's `result` is: an answer, or a question. Decodes only what may be a question."""
     result = Result(raw, Era.MODERN)
-    if QUESTION_TEXT in bytes(raw) and text_of((members_of(raw) or {}).get("resultType")) == QUESTION:
-        return NeedsInput(result)
+    if QUESTION_TEXT in bytes(raw):
+        members = members_of(raw) or {}
+        if text_of(members.get("resultType")) == QUESTION:
+            return NeedsInput(Question(members_of(members.get("inputRequests", b"")) or {}, result))
     return Finished(result)

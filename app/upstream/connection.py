@@ -15,10 +15,22 @@ import msgspec
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.versions import Era
-from app.relay import upstream_legacy, upstream_modern
-from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
+from app.relay import questions, upstream_legacy, upstream_modern
+from app.relay.events import (
+    Failed,
+    Finished,
+    Given,
+    NeedsInput,
+    Noticed,
+    PeerError,
+    Request,
+    Result,
+    Sink,
+    UpstreamEvent,
+)
 from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, TASK_CHANGED, UPDATED
 from app.upstream.errors import UpstreamError
+from app.upstream.inquiries import Inquiries
 from app.upstream.transport import Outgoing, Transport
 from app.upstream.wire import (
     ABSENT,
@@ -83,6 +95,8 @@ class Connection:
         self.on_updated: Callable[[str | None], None] | None = None
         """Hears of each resource that the server says has changed; None: some may have, and nobody heard."""
         self._on_failed: Callable[[Fault, int], None] | None = None
+        self.inquiries = Inquiries(server, self._write_answer)
+        """What the server asks of its client."""
         self.heard = 0
         """Messages received so far: it rises while the server lives."""
         self._failures = 0
@@ -135,6 +149,10 @@ class Connection:
             params = msgspec.json.encode({"requestId": request_id, "reason": reason})
             self.notify("notifications/cancelled", params)
         self.transport.abandon(request_id)
+
+    def answer(self, key: str, given: Given) -> None:
+        """The client's answer to what the server asked under `key`. Unknown keys are ignored."""
+        self.inquiries.answer(key, given)
 
     def notify(self, method: str, params: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """Send a notification; `params` is JSON, nothing for none. `headers` go beside those of the era."""
@@ -189,7 +207,9 @@ class Connection:
         answered = anyio.Event()
 
         def sink(event: UpstreamEvent) -> None:
-            if not isinstance(event, Noticed):
+            if isinstance(event, NeedsInput) and event.question.result is None:
+                self.inquiries.decline(event.question)  # we are nobody to ask
+            elif isinstance(event, Finished | Failed | NeedsInput):
                 last.append(event)
                 answered.set()
 
@@ -238,16 +258,16 @@ class Connection:
 
     # What the transport calls.
 
-    def received(self, message: bytes) -> None:
+    def received(self, message: bytes, origin: int | None = None) -> None:
         self.heard += 1
         self._failures = 0
         message = repaired(message)
         envelope = read_envelope(message)
         if envelope is None:
-            self._received_odd(message)
+            self._received_odd(message, origin)
             return
         try:
-            self._dispatch(envelope)
+            self._dispatch(envelope, origin)
         except Exception:
             # The pump's boundary: a sink that fails is a bug of ours, and costs that one message.
             log.exception("server=%s a message was not delivered", self.server)
@@ -281,12 +301,12 @@ class Connection:
         for sink in pending.values():
             sink(Failed(fault))
 
-    def _dispatch(self, envelope: Envelope) -> None:
+    def _dispatch(self, envelope: Envelope, origin: int | None) -> None:
         if envelope.method:
             if envelope.id is None:
                 self._notified(envelope.method, envelope.params)
             else:
-                self._asked(envelope.method, envelope.id)
+                self._asked(envelope.method, envelope.id, envelope.params, origin)
             return
         request_id = own_id(envelope.id)
         sink = self._pending.pop(request_id, None) if request_id is not None else None
@@ -307,6 +327,8 @@ class Connection:
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
+        elif method == "notifications/cancelled":
+            self.inquiries.withdrawn(params)
         elif method == UPDATED:
             uri = text_of((members_of(params) or {}).get("uri"))
             if self.on_updated and uri is not None:
@@ -333,17 +355,23 @@ class Connection:
         if self.on_updated and self.era is Era.LEGACY:
             self.on_updated(None)
 
-    def _asked(self, method: str, request_id: float | str) -> None:
-        # Shared sessions declare no capabilities, so there is nothing else that a server may ask for.
-        refusal = b'"error":{"code":-32601,"message":"Method not found"}'
-        answer = b'"result":{}' if method == "ping" else refusal
-        body = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(request_id), answer)
+    def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
+        if method in questions.METHODS and self.era is Era.LEGACY:
+            self.inquiries.asked(method, ident, params, self._pending, origin)
+        elif method == "ping":
+            self._write_answer(ident, msgspec.Raw(b"{}"))
+        else:
+            self._write_answer(ident, questions.UNKNOWN)
+
+    def _write_answer(self, ident: float | str, given: Given) -> None:
+        told = b'"error":%b' % bytes(given.raw) if isinstance(given, PeerError) else b'"result":%b' % bytes(given)
+        body = b'{"jsonrpc":"2.0","id":%b,%b}' % (msgspec.json.encode(ident), told)
         self.transport.send(Outgoing("", body, None, self._legacy_headers))
 
-    def _received_odd(self, message: bytes) -> None:
+    def _received_odd(self, message: bytes, origin: int | None) -> None:
         members = read_batch(message)
         for member in members:
-            self.received(member)
+            self.received(member, origin)
         if members:
             return
         request_id = named_id(message)

@@ -179,7 +179,7 @@ class HttpSession:
         text, answers = as_answer(text, request_id)
         if answers and message.method == "initialize" and self._legacy and (version := agreed_version(text)):
             self._base["mcp-protocol-version"] = version
-        self._receiver.received(text)
+        self._receiver.received(text, request_id)
         return answers
 
     def _end(self, request_id: int | None) -> None:

@@ -8,7 +8,7 @@ import gc
 import importlib
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -70,9 +70,12 @@ class Opener:
             case "auto" | "mirror":
                 return await self._probing(verdict)
 
-    async def another(self, era: Era, sse: bool = False) -> Opened:
-        """One more session in a given era. Raises `EraRefused` where the server has not got it."""
-        return await (self._modern(None) if era is Era.MODERN else self._legacy(None, sse))
+    async def another(self, era: Era, sse: bool = False, capabilities: bytes = b"{}") -> Opened:
+        """One more session in a given era. Raises `EraRefused` where the server has not got it.
+
+        `capabilities`: the JSON object of those that a legacy session declares; a modern one declares none of its own.
+        """
+        return await (self._modern(None) if era is Era.MODERN else self._legacy(None, sse, capabilities))
 
     async def _probing(self, verdict: Verdict | None) -> Opened:
         if verdict and verdict.first is Era.LEGACY and verdict.other is False:
@@ -123,33 +126,34 @@ class Opener:
 
         return await _or_close(connection, probe())
 
-    async def _legacy(self, other: bool | None, sse: bool = False) -> Opened:
+    async def _legacy(self, other: bool | None, sse: bool = False, told: bytes = b"{}") -> Opened:
         match self._spec.kind:
             case "stdio":
-                return await self._initialized("stdio", other)
+                return await self._initialized("stdio", other, told)
             case "http":
-                return await self._initialized("http", other)
+                return await self._initialized("http", other, told)
             case "sse":
-                return await self._initialized("sse", other)
+                return await self._initialized("sse", other, told)
             case "auto" if sse:
-                return await self._initialized("sse", other)
+                return await self._initialized("sse", other, told)
             case "auto":
                 try:
-                    return await self._initialized("http", other)
+                    return await self._initialized("http", other, told)
                 except UpstreamError as error:
                     if not (isinstance(error.fault, HttpRefusal) and error.fault.status in _NOT_STREAMABLE):
                         raise
                     try:
-                        return await self._initialized("sse", other)
+                        return await self._initialized("sse", other, told)
                     except UpstreamError:
                         # The URL is neither; what Streamable HTTP said is the better clue.
                         raise error from None
 
-    async def _initialized(self, wire: Wire, other: bool | None) -> Opened:
+    async def _initialized(self, wire: Wire, other: bool | None, told: bytes) -> Opened:
         connection = await self._connect(wire, Era.LEGACY)
 
         async def shake() -> Opened:
-            return Opened(connection, await (await _steps()).initialize(connection), other, wire == "sse")
+            found = await (await _steps()).initialize(connection, msgspec.json.decode(told))
+            return Opened(connection, found, other, wire == "sse")
 
         return await _or_close(connection, shake())
 
@@ -176,7 +180,7 @@ async def _or_close(connection: Connection, step: Awaitable[T]) -> T:
 class _Steps(Protocol):
     """What `negotiate.py` has."""
 
-    async def initialize(self, connection: Connection) -> Negotiated: ...
+    async def initialize(self, connection: Connection, capabilities: dict[str, Any] | None = None) -> Negotiated: ...
 
     async def discover(self, connection: Connection, timeout: float) -> Negotiated: ...
 

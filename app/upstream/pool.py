@@ -3,6 +3,7 @@
 Runs only while its server is READY; the supervisor owns the task group. Theory of operation: `ready` decides at once
 and without effects, `acquire` awaits what is missing. Shared sessions (`auto`, `one`) are one per era, and a lease of
 one is a constant. With `client` and `session` there is one session per era and key; the first one is for listing alone.
+A client that can be asked questions borrows, of `auto`, one of the sessions beside these (`interactive.py`).
 """
 
 import logging
@@ -15,59 +16,20 @@ import anyio.abc
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.relay.events import Request, Sink
-from app.upstream.connection import Connection
 from app.upstream.errors import EraRefused, UpstreamError
+from app.upstream.interactive import Interactive
+from app.upstream.leases import Asker, Lease, Session
 from app.upstream.opening import Opened, Opener
 
 log = logging.getLogger("app.upstream")
 
 IDLE_SECONDS = 60.0
+# The handshake of a further session.
+STARTUP = 30.0
 # A bound on processes, not a tuning knob: the idlest session makes room, and none idle means BUSY.
 MAX_SESSIONS = 100
 
 Slot = tuple[Era, str]
-
-
-class Lease:
-    """Permission to use a session. `release` it once; a lease of a shared session costs nothing to keep."""
-
-    __slots__ = ("_released", "cancel", "connection", "era", "send")
-
-    def __init__(self, connection: Connection, released: Callable[[], None] | None = None) -> None:
-        self.connection = connection
-        self.era = connection.era
-        self.send: Callable[[Request, Sink], int] = connection.send
-        self.cancel: Callable[[int, str], None] = connection.cancel
-        self._released = released
-
-    def __repr__(self) -> str:
-        return f"<Lease {self.connection!r}>"
-
-    def release(self) -> None:
-        """Idempotent."""
-        released, self._released = self._released, None
-        if released:
-            released()
-
-
-class Session:
-    """One open session and its users."""
-
-    def __init__(self, opened: Opened) -> None:
-        self.opened = opened
-        self.connection = opened.connection
-        self.shared_lease = Lease(opened.connection)
-        self.users = 0
-        self.idle_since = time.monotonic()
-
-    def lease(self) -> Lease:
-        self.users += 1
-        return Lease(self.connection, self._returned)
-
-    def _returned(self) -> None:
-        self.users -= 1
-        self.idle_since = time.monotonic()
 
 
 class Pool:
@@ -99,6 +61,9 @@ class Pool:
             self._has[_other(self._era)] = False
         self._sessions: dict[Slot, Session] = {} if self._dedicated else {(self._era, ""): self._first}
         self._opening: dict[Slot, _Opening] = {}
+        self._interactive = Interactive(
+            self._open_interactive, self._close, tasks, self._heard, _fault(spec, Kind.CLOSED, "was stopped")
+        )
 
     def __repr__(self) -> str:
         return f"<Pool {self._spec.name} {self._spec.pool} {[s.connection for s in self._sessions.values()]}>"
@@ -107,25 +72,29 @@ class Pool:
         """The era that a client of `era` is served in: its own where the server has it, or may have it."""
         return self._era if self._has[era] is False else era
 
-    def ready(self, era: Era, key: str) -> Lease | None:
+    def ready(self, era: Era, key: str, asker: Asker | None = None) -> Lease | None:
         """A lease without waiting; None when a session must be opened first."""
+        if asker is not None and self._borrows(era):
+            return self._interactive.ready(asker)
         session = self._sessions.get((self.era_for(era), key if self._dedicated else ""))
         if session is None or session.connection.fault:
             return None
-        return session.lease() if self._dedicated else session.shared_lease
+        return session.lease(asker) if self._dedicated else session.shared_lease
 
-    async def acquire(self, era: Era, key: str) -> Lease:
+    async def acquire(self, era: Era, key: str, asker: Asker | None = None) -> Lease:
         """A lease, opening a session if there is none. Raises `UpstreamError`."""
         while True:
-            lease = self.ready(era, key)
+            lease = self.ready(era, key, asker)
             if lease:
                 return lease
+            if asker is not None and self._borrows(era):
+                return await self._interactive.acquire(asker)
             slot = (self.era_for(era), key if self._dedicated else "")
             opening = self._opening.get(slot)
             if opening is None:
                 opening = self._opening[slot] = _Opening()
                 # In a task of the pool's: whoever asked first may give up, and others wait for the same session.
-                self._tasks.start_soon(self._open, slot, opening)
+                self._tasks.start_soon(self._open, slot, opening, asker.capabilities if asker else b"{}")
             await opening.done.wait()
             if opening.error:
                 raise opening.error
@@ -134,11 +103,17 @@ class Pool:
     def busy(self) -> bool:
         """Whether a call is under way or a session of its own is in somebody's hands."""
         sessions = (self._first, *self._sessions.values())
-        return bool(self._opening) or any(session.users or session.connection.pending for session in sessions)
+        return (
+            bool(self._opening)
+            or self._interactive.busy
+            or any(session.users or session.connection.pending for session in sessions)
+        )
 
     async def sweep(self) -> None:
-        """Close what has been idle too long; runs as a task for pools with sessions of their own."""
-        while self._dedicated:
+        """Close what has been idle too long; runs as a task."""
+        if not self._dedicated:
+            await self._interactive.sweep()
+        while True:
             await anyio.sleep(IDLE_SECONDS / 12)
             before = time.monotonic() - IDLE_SECONDS
             for slot, session in list(self._sessions.items()):
@@ -148,17 +123,20 @@ class Pool:
 
     async def close(self) -> None:
         """End every session, all at once. Bounded by what a transport's close may take."""
-        sessions = {id(session): session for session in (self._first, *self._sessions.values())}
+        self._interactive.stop()
+        open_now = (self._first, *self._sessions.values(), *self._interactive.sessions)
+        sessions = {id(session): session for session in open_now}
         self._sessions.clear()
         async with anyio.create_task_group() as closing:
             for session in sessions.values():
                 closing.start_soon(self._close, session)
 
-    async def _open(self, slot: Slot, opening: "_Opening") -> None:
+    async def _open(self, slot: Slot, opening: "_Opening", capabilities: bytes) -> None:
         era, _ = slot
+        declared = capabilities if self._dedicated else b"{}"  # what everybody shares declares nothing
         try:
             await self._make_room()
-            opened = await self._opener.another(era, sse=self._first.opened.sse)
+            opened = await self._opener.another(era, self._first.opened.sse, declared)
         except EraRefused as refused:
             if era is self._era:
                 opening.error = refused
@@ -172,7 +150,7 @@ class Pool:
                 # Nobody knows that it has this era, and the one that works serves everybody.
                 self._has[era] = False
         else:
-            self._sessions[slot] = session = Session(opened)
+            self._sessions[slot] = session = Session(opened, declared)
             opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session), self._on_failed)
             if era is not self._era:
                 self._settle_other(True)
@@ -181,6 +159,22 @@ class Pool:
             if not opening.error and self._tasks.cancel_scope.cancel_called:
                 opening.error = UpstreamError(_fault(self._spec, Kind.CLOSED, "was stopped"))
             opening.done.set()
+
+    def _borrows(self, era: Era) -> bool:
+        """Whether who can be asked needs a session of its own: a modern server's questions are answers to the call."""
+        return self._spec.pool == "auto" and self._has[Era.LEGACY] is True and self.era_for(era) is Era.LEGACY
+
+    async def _open_interactive(self, capabilities: bytes) -> Opened:
+        limit = self._spec.startup_timeout or STARTUP
+        try:
+            with anyio.fail_after(limit):
+                return await self._opener.another(Era.LEGACY, self._first.opened.sse, capabilities)
+        except TimeoutError:
+            late = f"did not complete its handshake within {limit:g} s"
+            raise UpstreamError(_fault(self._spec, Kind.TIMEOUT, late)) from None
+
+    def _heard(self, session: Session, ended: Callable[[], None]) -> None:
+        session.connection.listen(self._on_changed, lambda _: ended(), self._on_failed)
 
     def _settle_other(self, has: bool) -> None:
         other = _other(self._era)

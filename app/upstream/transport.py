@@ -27,8 +27,8 @@ class Outgoing(msgspec.Struct, frozen=True):
 class Receiver(Protocol):
     """What a transport calls as things arrive: synchronously, in wire order, on the event loop."""
 
-    def received(self, message: bytes) -> None:
-        """One whole JSON-RPC message (undecoded bytes)."""
+    def received(self, message: bytes, origin: int | None = None) -> None:
+        """One whole JSON-RPC message (undecoded bytes); `origin`: the request whose own stream it came on, if any."""
 
     def failed(self, request_id: int | None, fault: Fault) -> None:
         """Request `request_id` got no answer and never will; None: an id-less message could not be delivered."""

@@ -18,7 +18,8 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Members, ServerCatalog
 from app.upstream.errors import ProcessEnded, UpstreamError
-from app.upstream.pool import Lease, Pool
+from app.upstream.leases import Asker, Lease
+from app.upstream.pool import Pool
 from app.upstream.stderr_log import StderrLog
 from app.upstream.watches import Watches
 
@@ -136,13 +137,16 @@ class Upstream:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
-    def acquire_nowait(self, era: Era, key: str = "") -> Lease | None:
-        """A lease if one can be had at once. `key` names the client or session where the pool mode separates them."""
+    def acquire_nowait(self, era: Era, key: str = "", asker: Asker | None = None) -> Lease | None:
+        """A lease if one can be had at once. `key` names the client or session where the pool mode separates them.
+
+        `asker`: the client, where it can be asked what the server wants to know.
+        """
         if self.spec.lazy:
             self.used_at = time.monotonic()
-        return self._pool.ready(era, key) if self._pool else None
+        return self._pool.ready(era, key, asker) if self._pool else None
 
-    async def acquire(self, era: Era, key: str = "", patience: float = 0.0) -> Lease:
+    async def acquire(self, era: Era, key: str = "", patience: float = 0.0, asker: Asker | None = None) -> Lease:
         """A lease, waiting while the server starts or a session opens. Raises `UpstreamError` naming the server.
 
         A server that is down is not waited for, unless its next attempt is due within `patience` seconds.
@@ -153,7 +157,7 @@ class Upstream:
             if self.resting:
                 self.wanted.set()
             if self._pool:
-                return await self._pool.acquire(era, key)
+                return await self._pool.acquire(era, key, asker)
             if self.state is not State.STARTING and not self.resting and not self._due_before(until):
                 raise UpstreamError(self._unavailable())
             # A first start may take its time; after failures the odds are against it.

@@ -40,6 +40,7 @@ _decode = msgspec.json.Decoder(Envelope).decode
 _decode_id = msgspec.json.Decoder(_Identified).decode
 _decode_plain = msgspec.json.Decoder(int | str | float).decode
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_cancelled = msgspec.json.Decoder(CancelledParams).decode
 _decode_progress = msgspec.json.Decoder(ProgressParams).decode
 
 
@@ -94,6 +95,14 @@ def progress_token(params: msgspec.Raw) -> int | None:
     """The token of a progress notification, which is the id of our request."""
     try:
         return own_id(_decode_progress(params).token)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def read_cancelled(params: msgspec.Raw) -> float | str | None:
+    """The id of the request that a server takes back."""
+    try:
+        return _decode_cancelled(params).id
     except (msgspec.DecodeError, RecursionError):
         return None
 

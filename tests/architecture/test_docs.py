@@ -8,7 +8,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from app.cli import COMMANDS
@@ -17,31 +16,13 @@ from app.config import schema, settings
 from app.config.compile import read_snapshot
 from app.config.keys import read_keyring
 from app.config.snapshot import Snapshot
-from app.protocol.faults import TABLE, Fault, Kind
-from app.protocol.versions import Era
-from app.relay import events
-from app.relay.exchange import TRANSITIONS, Exchange, State
+from app.protocol.faults import TABLE
 from app.upstream.upstream import State as ServerState
 from tests.support.programs import ROOT
+from tests.support.table import diagram, table
 
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-FAULT = Fault(Kind.TIMEOUT, "late")
-CALLED = events.Called(events.Request("tools/call", {}, {}))
-NOTICED = events.Noticed("notifications/progress", msgspec.Raw())
-EVENTS: dict[type, events.Event] = {
-    events.Called: CALLED,
-    events.Leased: events.Leased(),
-    events.Noticed: NOTICED,
-    events.Finished: events.Finished(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
-    events.NeedsInput: events.NeedsInput(events.Result(msgspec.Raw(b"{}"), Era.MODERN)),
-    events.Failed: events.Failed(FAULT),
-    events.Lost: events.Lost(),
-    events.Expired: events.Expired(FAULT),
-    events.Cancelled: events.Cancelled("no longer wanted"),
-    events.Disconnected: events.Disconnected(),
-    events.Detached: events.Detached(),
-}
 # Read by `tools` and `call` alone.
 CLIENT_SIDE = {"MCP_ENDPOINT", "MCP_API_KEY"}
 # Of the program that the README compares with, and of nobody here.
@@ -135,26 +116,12 @@ def test_every_fault_is_documented_with_its_form_on_the_wire() -> None:
     assert all(row[4].endswith(".") and row[5].endswith(".") for row in told)
 
 
-def transition_rows() -> list[list[str]]:
-    """`TRANSITIONS` as the page shows it; the effects are those that each row's event really gives."""
-    table: list[list[str]] = []
-    for (state, kind), (target, _) in TRANSITIONS.items():
-        exchange = Exchange()
-        if state is not State.NEW:
-            exchange.receive(CALLED)
-        if state is State.CALLING:
-            exchange.receive(EVENTS[events.Leased])
-        assert exchange.state is state
-        effects = [type(effect).__name__ for effect in exchange.receive(EVENTS[kind])]
-        assert exchange.state is target
-        table.append(
-            [state.name, kind.__name__, "same" if target is state else target.name, ", ".join(effects) or "none"]
-        )
-    return table
-
-
 def test_the_exchange_does_what_its_table_says() -> None:
-    assert rows(DOCS / "architecture.md", "state", "event", "next", "effects") == transition_rows()
+    assert rows(DOCS / "eras.md", "state", "event", "next", "effects") == table()
+
+
+def test_the_diagram_is_drawn_from_the_table() -> None:
+    assert blocks(DOCS / "eras.md", "mermaid") == ["\n".join(diagram()) + "\n"]
 
 
 def test_the_rooms_are_those_that_the_import_contract_knows() -> None:

@@ -56,7 +56,7 @@ class Wire:
         self._next = 1
         self._news = anyio.Event()
 
-    def received(self, message: bytes) -> None:
+    def received(self, message: bytes, origin: int | None = None) -> None:
         decoded = json.loads(message)
         self.messages += decoded if isinstance(decoded, list) else [decoded]
         self._tell()

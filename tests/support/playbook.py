@@ -7,25 +7,27 @@ Every effect must be named, in order; an event after which effects are left over
 
 from typing import ClassVar, Self
 
+from app.relay.asking import Case, Client
 from app.relay.effects import Effect
 from app.relay.events import Event
 from app.relay.exchange import Exchange, State
 
 
 class Playbook:
-    taken: ClassVar[set[tuple[State, type[Event]]]] = set()
-    """Every pair of state and event that any conversation has had so far."""
+    taken: ClassVar[set[tuple[State, type[Event], Case]]] = set()
+    """Every row of the table that any conversation has taken so far."""
 
-    def __init__(self) -> None:
-        self.exchange = Exchange()
+    def __init__(self, client: Client | None = None) -> None:
+        self.exchange = Exchange(client)
         self._due: list[Effect] = []
         self._said: list[str] = []
 
     def __rshift__(self, event: Event) -> Self:
         self._settled()
         self._said.append(f">> {event}")
-        self.taken.add((self.exchange.state, type(event)))
+        before = self.exchange.state
         self._due = self.exchange.receive(event)
+        self.taken.add((before, type(event), self.exchange.case))
         return self
 
     def __lshift__(self, effect: Effect) -> Self:

@@ -15,7 +15,7 @@ from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault
 from app.protocol.versions import Era
 from app.relay.events import Failed, Finished, Noticed, PeerError, Request, Result, UpstreamEvent
-from app.upstream.pool import Lease
+from app.upstream.leases import Lease
 from app.upstream.registry import UpstreamRegistry
 from app.upstream.upstream import State, Upstream
 

@@ -17,7 +17,7 @@ from app.protocol.versions import Era
 from app.relay.events import Detached, Request, Result
 from app.upstream import backoff, heartbeat, keeping
 from app.upstream.errors import UpstreamError
-from app.upstream.pool import Lease
+from app.upstream.leases import Lease
 from app.upstream.upstream import State, Upstream
 from tests.support.http_wires import remote, seen, wayward_http
 from tests.support.upstreams import ask, fails, gone, lease_of, raw, reaches, running, start, until, wayward

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault
 from app.protocol.versions import Era
 from app.relay.catalog import ServerCatalog
-from app.relay.events import Detached, Disconnected, Noticed, PeerError, Request, Result, Sink
+from app.relay.events import Detached, Disconnected, Given, Noticed, PeerError, Request, Result, Sink
 from app.upstream.errors import UpstreamError
+from app.upstream.leases import Asker
 
 SPEC = ServerSpec(name="a", label="a", kind="stdio", prefix="a")
 
@@ -21,6 +23,7 @@ class PlayedLease:
     era: Era = Era.LEGACY
     sent: list[tuple[Request, Sink]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
+    answered: list[tuple[str, Given]] = field(default_factory=list)
     released: int = 0
     sent_once: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -31,6 +34,9 @@ class PlayedLease:
 
     def cancel(self, request_id: int, reason: str) -> None:
         self.cancelled.append((request_id, reason))
+
+    def answer(self, key: str, given: Given) -> None:
+        self.answered.append((key, given))
 
     def release(self) -> None:
         self.released += 1
@@ -48,10 +54,16 @@ class PlayedUpstream:
     catalog: ServerCatalog | None = None
     patience: list[float] = field(default_factory=list)
 
-    def acquire_nowait(self, era: Era, key: str) -> PlayedLease | None:
+    def acquire_nowait(self, era: Era, key: str, asker: Asker | None = None) -> PlayedLease | None:
         return self.lease if self.at_once else None
 
-    async def acquire(self, era: Era, key: str, patience: float = 0.0) -> PlayedLease:
+    async def acquire(
+        self,
+        era: Era,
+        key: str,
+        patience: float = 0.0,
+        asker: Asker | None = None,
+    ) -> PlayedLease:
         self.patience.append(patience)
         await self.opened.wait()
         if self.fault:
@@ -65,6 +77,7 @@ class PlayedClient:
 
     hung_up: Disconnected | Detached
     notices: list[Noticed] = field(default_factory=list)
+    questions: list[tuple[int, msgspec.Raw]] = field(default_factory=list)
     outcomes: list[Result | PeerError | Fault] = field(default_factory=list)
     beats: int = 0
     gone: bool = False
@@ -73,6 +86,9 @@ class PlayedClient:
 
     async def stream(self, notice: Noticed) -> None:
         self.notices.append(notice)
+
+    async def ask(self, ident: int, question: msgspec.Raw) -> None:
+        self.questions.append((ident, question))
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         self.outcomes.append(outcome)

@@ -10,7 +10,9 @@ import pytest
 from app.config.keys import Keyring
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec, Snapshot
 from app.gateway.generation import Generation
-from app.gateway.relaying import Relayed, limits, pool_key, relay
+from app.gateway.parking import Parking
+from app.gateway.relayed import Relayed
+from app.gateway.relaying import limits, pool_key, relay
 from app.gateway.sealing import KEY_BYTES, Sealing
 from app.gateway.sessions import Session, SessionTable
 from app.protocol.faults import Fault, Kind
@@ -19,16 +21,24 @@ from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.versions import Era
 from app.relay.catalog import Item, Members, ServerCatalog
 from app.relay.continuation import REFUSED, Continuations
-from app.relay.events import Detached, Disconnected, Failed, Finished, NeedsInput, PeerError, Request, Result
+from app.relay.events import Detached, Disconnected, Failed, Finished, NeedsInput, PeerError, Question, Request, Result
 from app.relay.policy import Grant
+from app.upstream.leases import Asker
 from tests.unit.gateway.conftest import PlayedClient, PlayedLease, PlayedUpstream
 
 PATIENCE = 5.0
 KEY = bytes(KEY_BYTES)
 EVERYTHING = Grant(["*"])
 MISSING = Finished(PeerError(msgspec.Raw(b'{"code":-32602,"message":"no such resource"}')))
+ASKED = b'{"n":{"method":"elicitation/create","params":{"message":"?"}}}'
 QUESTION = NeedsInput(
-    Result(msgspec.Raw(b'{"resultType":"input_required","inputRequests":{},"requestState":"theirs"}'), Era.MODERN)
+    Question(
+        msgspec.json.decode(ASKED, type=Members),
+        Result(
+            msgspec.Raw(b'{"resultType":"input_required","inputRequests":%b,"requestState":"theirs"}' % ASKED),
+            Era.MODERN,
+        ),
+    )
 )
 FOUND = Finished(Result(msgspec.Raw(b'{"contents":[]}'), Era.LEGACY))
 
@@ -55,9 +65,9 @@ class Server(PlayedUpstream):
     version: int = 0
     waited_for: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def acquire(self, era: Era, key: str, patience: float = 0.0) -> PlayedLease:
+    async def acquire(self, era: Era, key: str, patience: float = 0.0, asker: Asker | None = None) -> PlayedLease:
         self.waited_for.set()
-        return await super().acquire(era, key, patience)
+        return await super().acquire(era, key, patience, asker)
 
     listeners: list[Callable[["Server"], None]] = field(default_factory=list)
 
@@ -92,6 +102,7 @@ class House:
     tasks: asyncio.TaskGroup
     current: Generation
     drivers: set[object] = field(default_factory=set)
+    parking: Parking = field(default_factory=Parking)
     sessions: SessionTable = field(default_factory=lambda: SessionTable(lambda: 0.0))
     continuations: Continuations = field(
         default_factory=lambda: Continuations(Sealing(KEY).seal, Sealing(KEY).unseal, lambda: 0.0)
@@ -299,13 +310,15 @@ async def test_a_made_up_state_is_refused_and_goes_nowhere(play: Callable[..., P
     assert one.lease.sent == []
 
 
-async def test_a_legacy_client_that_is_asked_all_the_same_hears_whose_fault_it_is(play: Callable[..., Play]) -> None:
+async def test_a_legacy_client_that_is_asked_all_the_same_hears_who_asks_for_what(play: Callable[..., Play]) -> None:
     one = server("a", catalog("x"))
     client, task = play(one).begin(message("tools/call", name="a__x"))
     await one.asked()
     one.says(QUESTION)
     await ended(task)
-    assert [(found.kind, found.server) for found in client.outcomes] == [(Kind.PROTOCOL, "a")]
+    [outcome] = client.outcomes
+    assert b'"isError":true' in bytes(outcome.raw)
+    assert b"Server a asked for what this client has not declared: elicitation." in bytes(outcome.raw)
     assert bytes(one.heard().capabilities) == b"{}"
     assert one.lease.released == 1
 

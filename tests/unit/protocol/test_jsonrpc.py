@@ -41,8 +41,13 @@ def test_a_notification_has_no_id_and_is_no_request() -> None:
 
 
 def test_a_response_has_no_method() -> None:
-    message = decode(b'{"jsonrpc":"2.0","id":7,"result":{}}')
-    assert message == Message("", message.id, {})
+    message = decode(b'{"jsonrpc":"2.0","id":7,"result":{"a": 1}}')
+    assert isinstance(message, Message)
+    assert (message.method, message.params) == ("", {})
+    assert (bytes(message.result), bytes(message.error)) == (b'{"a": 1}', b"")
+    refused = decode(b'{"jsonrpc":"2.0","id":7,"error":{"code":-1}}')
+    assert isinstance(refused, Message)
+    assert (bytes(refused.result), bytes(refused.error)) == (b"", b'{"code":-1}')
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from app.relay.exchange import TRANSITIONS
 
 
 def test_every_event_is_one_that_the_exchange_knows() -> None:
-    assert {kind for _, kind in TRANSITIONS} == set(get_args(events.Event))
+    assert {kind for _, kind, _ in TRANSITIONS} == set(get_args(events.Event))
 
 
 def test_what_a_server_delivers_are_events() -> None:

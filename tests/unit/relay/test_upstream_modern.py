@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from app.protocol.versions import Era
-from app.relay.events import Finished, NeedsInput, Request, Result
+from app.relay.events import Finished, NeedsInput, Question, Request, Result
 from app.relay.upstream_modern import to_headers, to_outcome, to_params
 
 VERSION = "2026-07-28"
@@ -52,15 +52,26 @@ def test_headers_are_made_from_the_params_that_are_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "kind"),
+    "raw",
     [
-        (b'{"resultType":"input_required","requestState":"x"}', NeedsInput),
-        (b'{ "resultType" : "input_required" }', NeedsInput),
-        (b'{"resultType":"complete","content":[]}', Finished),
-        (b'{"resultType":"complete","note":"input_required"}', Finished),
-        (b'{"content":[{"resultType":"input_required"}]}', Finished),
-        (b'["input_required"]', Finished),
+        b'{"resultType":"complete","content":[]}',
+        b'{"resultType":"complete","note":"input_required"}',
+        b'{"content":[{"resultType":"input_required"}]}',
+        b'["input_required"]',
     ],
 )
-def test_a_result_is_a_question_by_its_own_result_type_alone(raw: bytes, kind: type) -> None:
-    assert to_outcome(msgspec.Raw(raw)) == kind(Result(msgspec.Raw(raw), Era.MODERN))
+def test_a_result_is_no_question_whatever_else_it_says(raw: bytes) -> None:
+    assert to_outcome(msgspec.Raw(raw)) == Finished(Result(msgspec.Raw(raw), Era.MODERN))
+
+
+@pytest.mark.parametrize(
+    ("raw", "requests"),
+    [
+        (b'{"resultType":"input_required","requestState":"x"}', {}),
+        (b'{ "resultType" : "input_required" , "inputRequests":{"a":{"method":"x"}}}', {"a": b'{"method":"x"}'}),
+        (b'{"resultType":"input_required","inputRequests":7}', {}),
+    ],
+)
+def test_a_result_is_a_question_by_its_own_result_type_alone(raw: bytes, requests: dict[str, bytes]) -> None:
+    asked = {key: msgspec.Raw(value) for key, value in requests.items()}
+    assert to_outcome(msgspec.Raw(raw)) == NeedsInput(Question(asked, Result(msgspec.Raw(raw), Era.MODERN)))

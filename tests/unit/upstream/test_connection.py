@@ -7,7 +7,7 @@ import pytest
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
-from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, UpstreamEvent
+from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Question, Request, Result, UpstreamEvent
 from app.upstream.connection import Connection
 from app.upstream.errors import UpstreamError
 from tests.support.recorded import RecordedWire
@@ -204,7 +204,7 @@ async def test_a_modern_servers_question_is_told_apart_from_an_answer(wire: Reco
     connection.send(ECHO, heard.append)
     question = b'{"resultType":"input_required","inputRequests":{}}'
     connection.received(b'{"jsonrpc":"2.0","id":1,"result":%b}' % question)
-    assert heard == [NeedsInput(Result(msgspec.Raw(question), Era.MODERN))]
+    assert heard == [NeedsInput(Question({}, Result(msgspec.Raw(question), Era.MODERN)))]
 
 
 async def test_a_question_about_our_own_request_is_the_servers_fault(wire: RecordedWire) -> None:

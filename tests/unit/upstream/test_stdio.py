@@ -20,7 +20,7 @@ class Heard:
         self.arrived = anyio.Event()
         self.ended = anyio.Event()
 
-    def received(self, message: bytes) -> None:
+    def received(self, message: bytes, origin: int | None = None) -> None:
         self.messages.append(message)
         self.arrived.set()
 

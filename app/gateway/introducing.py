@@ -1,0 +1,74 @@
+"""Says of a call whether and how its client is asked what its server wants to know.
+
+The one place that tells the client's era apart for questions; `relay.asking` has what follows from it.
+"""
+
+import secrets
+
+from app.config.snapshot import ServerSpec
+from app.gateway.driver import Driver
+from app.gateway.gateway import Gateway
+from app.gateway.relayed import Relayed
+from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import members_of
+from app.protocol.versions import Era
+from app.relay.answerable import questionable
+from app.relay.asking import SessionClient, StatelessClient
+from app.relay.catalog import Members
+from app.relay.continuation import ANSWERS
+from app.relay.events import Given, Result
+from app.upstream.leases import Asker
+
+
+def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec) -> None:
+    """Give the driver of a call to the server of `spec` its client, as one who may be asked."""
+    declared = call.declared
+    told = questionable(declared, roots=spec.roots) if spec.pool != "one" else b"{}"
+    members = members_of(declared) or {}
+    if call.era is Era.MODERN:
+        _introduce_stateless(gateway, call, driver, spec, members)
+        owner, alone = f"client {call.client_id}", True
+    else:
+        session = call.session
+        assert session is not None, "a legacy call without a session id has one without a name"
+        driver.asked = session.asked if call.streams and session.id else None
+        driver.asking = SessionClient(
+            spec.name,
+            session.version,
+            members,
+            lambda: secrets.token_urlsafe(12),
+            roots=spec.roots and spec.pool != "one",
+            tool=call.message.method == "tools/call",
+        )
+        owner, alone = f"session {session.id}", False
+    if told != b"{}":
+        driver.asker = Asker(owner, told, alone)
+
+
+def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec, declared: Members) -> None:
+    place = ""
+
+    def seal(question: Result, rounds: int) -> Result | Fault:
+        nonlocal place
+        if not rounds:
+            return gateway.continuations.ask(question, spec.name, call.binding, call.turn)
+        place = gateway.parking.park(place, driver, rounds)
+        return gateway.continuations.wait(question, spec.name, call.binding, rounds, place)
+
+    def full() -> Fault | None:
+        if place or gateway.parking.has_room(call.client_id):
+            return None
+        return Fault(Kind.BUSY, "Too many calls wait for answers of this client; answer them first.", spec.name)
+
+    def over() -> None:
+        if driver.kept is None:
+            gateway.parking.forget(place)
+
+    driver.on_over = over
+    driver.asking = StatelessClient(spec.name, declared, seal, full, roots=spec.roots, one=spec.pool == "one")
+
+
+def answers_in(params: Members) -> dict[str, Given]:
+    """What a retry answers. What is no object is no answer, and is asked for again."""
+    answers = members_of(params.get(ANSWERS, b"")) or {}
+    return {key: given for key, given in answers.items() if bytes(given).lstrip()[:1] == b"{"}
