@@ -82,8 +82,9 @@ class Driver:
         self._quiet_at = now + COMMIT_AFTER
         # Set where the server had not been listed when the call came: its names are looked up again once it is.
         self.addressed: Callable[[], Request | Fault] | None = None
-        # Set where the client can answer a server's question: makes of it the one that the client gets.
-        self.ask: Callable[[Result], Result | Fault] = self._unaskable
+        # Set where the client can answer a server's question: makes of it the one that the client gets. Else not a
+        # method of ours: a driver that holds itself is left to the collector, whose every run stalls all calls.
+        self.ask: Callable[[Result], Result | Fault] | None = None
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._request: Request | None = None
@@ -107,7 +108,7 @@ class Driver:
 
         `limits` (of the constructor) are seconds: without a sign of life, and in all.
         """
-        exchange = Exchange(self.ask)
+        exchange = Exchange(self.ask or self._unaskable)
         self._timer = self._loop.call_later(SETTLE, self._settle, response)
         try:
             await self._perform(exchange.receive(Called(request)), exchange, response)
@@ -231,6 +232,7 @@ class Driver:
             self._timer.cancel()
         for helper in self._helpers:
             helper.cancel()
+        self._helpers.clear()  # one that was cancelled holds us: see `ask`
         if self._lease is not None and self._sent is not None:  # our own task was cancelled mid-call
             self._lease.cancel(self._sent, "The gateway gave the call up.")
         self._release()
