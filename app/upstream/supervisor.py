@@ -208,13 +208,18 @@ class Supervisor:
                 self._keeper.failed(error)
 
     async def _watch(self, opened: Opened, ended: Callable[[Fault], None]) -> None:
-        """Health checks of a silent server."""
+        """Health checks of a silent server: the third in a row without an answer degrades it, and mostly ends it."""
 
         def missed(misses: int) -> None:
-            text = f"did not answer {misses} of {heartbeat.MISSES} health checks"
-            self._upstream.mark("ping", _fault(self._spec.name, Kind.TIMEOUT, text) if misses else None)
+            if misses:
+                log.info("server=%s did not answer %d health checks", self._spec.name, misses)
+            busy = " while it works on a call" if opened.connection.pending else ""
+            failing = _fault(self._spec.name, Kind.TIMEOUT, f"did not answer {heartbeat.MISSES} health checks{busy}")
+            self._upstream.mark("ping", failing if misses >= heartbeat.MISSES else None)
 
-        ended(await heartbeat.watch(opened.connection, missed))
+        if fault := await heartbeat.watch(opened.connection, missed):
+            opened.connection.ending(fault)
+            ended(fault)
 
     async def _mend(self, opened: Opened, pool: Pool, breaker: Breaker, ended: Callable[[Fault], None]) -> None:
         """The open circuit of a remote server: a pause without calls, then one question that decides."""
