@@ -25,7 +25,6 @@ from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import Continuations
-from app.relay.events import Expired
 from app.relay.policy import Grant
 from app.relay.view import View
 from app.upstream.registry import UpstreamRegistry
@@ -42,8 +41,8 @@ SWEEP = 60.0
 DRAIN_CALLS = 2.4
 # How long calls in flight may take on a server that a reload took away or replaced.
 RETIRE_CALLS = 30.0
-REMOVED = Fault(Kind.CLOSED, "The config was changed and the server stopped; the outcome of the call is unknown.")
-STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call is unknown.", retry_after=2.0)
+REMOVED = Fault(Kind.CLOSED, "The config was changed and the server stopped.")
+STOPPING = Fault(Kind.CLOSED, "The gateway is stopping.", retry_after=2.0)
 
 
 class Gateway:
@@ -119,7 +118,17 @@ class Gateway:
         self._left.set()
 
     async def retire(self, upstream: Upstream) -> None:
-        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s."""
+        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s.
+
+        Calls that still wait for it go to the server that has its name now.
+        """
+        successor = self.current.upstreams.get(upstream.spec.name)
+        for driver in list(self.drivers):
+            if driver.upstream is upstream and driver.waiting:
+                if successor is None:
+                    driver.expire(REMOVED)
+                else:
+                    driver.move(successor)
         with suppress(TimeoutError):
             async with asyncio.timeout(RETIRE_CALLS):
                 while any(driver.upstream is upstream for driver in self.drivers):
@@ -127,7 +136,7 @@ class Gateway:
                     await self._left.wait()
         for driver in list(self.drivers):
             if driver.upstream is upstream:
-                driver.inbox.put(Expired(REMOVED))
+                driver.expire(REMOVED)
         await self.registry.retire(upstream)
 
     async def listed(self, view: View) -> None:
@@ -168,7 +177,7 @@ class Gateway:
                 self.own(self.registry.retire(upstream))
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
-            driver.inbox.put(Expired(STOPPING))
+            driver.expire(STOPPING)
 
 
 def list_wait(launched: float, now: float) -> float:

@@ -115,6 +115,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         return
     driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
     driver.client = call.client_id
+    driver.key_on = lambda spec: pool_key(spec, call)
     if call.era is Era.MODERN and call.message.method in ASKABLE:
         driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
     if isinstance(response, Guess):

@@ -26,13 +26,13 @@ from app.gateway.generation import Generation
 from app.gateway.sources import SourceError, find_config, read_config, read_keys, to_line
 from app.gateway.watch import HANGUP, Bell, Watch
 from app.protocol.faults import Fault, Kind
-from app.relay.events import Expired
 from app.upstream.upstream import State, Upstream
 
 log = logging.getLogger("app.reload")
 
 CONFIG, KEYS = "config", "keys"
-REVOKED = Fault(Kind.UNAUTHENTICATED, "The API key of this call was revoked; the outcome of the call is unknown.")
+# Not UNAUTHENTICATED: the key was good when the call came, and a JSON-RPC request is answered as one.
+REVOKED = Fault(Kind.CLOSED, "The API key of this call was revoked while it ran.")
 
 
 class Candidate:
@@ -213,7 +213,7 @@ class Reload:
         gateway.sessions.end(gone)
         for driver in list(gateway.drivers):
             if driver.client in gone:
-                driver.inbox.put(Expired(REVOKED))
+                driver.expire(REVOKED)
         gateway.broadcast.revoke(lambda principal: principal.client_id not in gone)
         log.info("keys reloaded: %d keys of %d clients", len(keyring), len(keyring.clients))
 

@@ -33,6 +33,7 @@ from tests.unit.gateway.conftest import PlayedClient
 
 EVERYTHING = Grant(["*"])
 BROKEN = {"command": "/nonexistent/server"}
+SILENT = {"command": "sleep", "args": ["600"]}
 PATIENCE = 10.0
 KEY = "sk-test-key-of-enough-length-0123456789"
 
@@ -164,6 +165,27 @@ async def test_calls_that_outlast_their_server_are_told(tmp_path: Path, monkeypa
         await asyncio.wait_for(held, PATIENCE)
     assert [outcome.kind for outcome in client.outcomes if isinstance(outcome, Fault)] == [Kind.CLOSED]
     assert [outcome.kind for outcome in refused.outcomes if isinstance(outcome, Fault)] == [Kind.HIDDEN]
+    (told,) = client.outcomes
+    assert isinstance(told, Fault)
+    assert "unknown" in told.message
+
+
+async def test_a_call_that_waits_for_a_server_that_is_replaced_or_removed_goes_on_or_is_told_that_it_was_not_sent(
+    tmp_path: Path,
+) -> None:
+    async with edited(tmp_path, {"b": workbench("b")}) as house:
+        house.edit({"a": SILENT, "b": workbench("b"), "c": SILENT})
+        moved, follows = house.call("a__whoami")
+        refused, removed = house.call("c__whoami")
+        await until(lambda: len(house.gateway.drivers) == 2)
+        house.edit({"a": {**workbench("a"), "replace": "always"}, "b": workbench("b")})
+        await asyncio.wait_for(removed, PATIENCE)
+        await asyncio.wait_for(follows, PATIENCE)
+    assert [type(outcome) for outcome in moved.outcomes] == [Result]
+    (told,) = refused.outcomes
+    assert isinstance(told, Fault)
+    assert "was not sent" in told.message
+    assert told.unsent
 
 
 async def test_an_edit_that_fails_its_handshake_is_rejected_and_the_former_server_serves(tmp_path: Path) -> None:
@@ -324,7 +346,8 @@ async def test_keys_are_swapped_and_whoever_lost_theirs_loses_sessions_and_calls
         await asyncio.wait_for(held, PATIENCE)
         (outcome,) = client.outcomes
         assert isinstance(outcome, Fault)
-        assert outcome.kind is Kind.UNAUTHENTICATED
+        assert outcome.kind is Kind.CLOSED, "a JSON-RPC error, since a JSON-RPC request was read"
+        assert "revoked" in outcome.message
         assert await house.pid_of("a") == pid
 
 
