@@ -3,7 +3,8 @@
 Holds no HTTP and no catalog: `view` gives a caller's present lists. Theory of operation: `changed` marks, `run` looks.
 A look renders the lists once per distinct (grant, path, era) that somebody listens with, compares their digests with
 those each subscription saw last, and tells the kinds that differ; the next look is `COALESCE` seconds away. So a storm
-is one notification per kind and look, and what brings the same list again is none.
+is one notification per kind and look, and what brings the same list again is none. The exception is a server's own word
+that a list of it has changed: it reaches those who see that server (`Upstream.affirmed`).
 """
 
 import asyncio
@@ -81,6 +82,10 @@ class Subscription:
     def audience(self) -> Audience:
         return self.principal.grant, self.only, self.era
 
+    def sees(self, server: str) -> bool:
+        """Whether anything of that server may be in its lists."""
+        return self.only in ("", server) and self.principal.grant.on(server).sees
+
     def tell(self, kind: str) -> None:
         """`kind` has changed for this listener."""
         self._pending.add(kind)
@@ -123,6 +128,7 @@ class Broadcast:
         self._subscriptions: set[Subscription] = set()
         self._dirty = asyncio.Event()
         self._digests: dict[tuple[Audience, str], bytes] = {}
+        self._affirmed: set[tuple[str, str]] = set()
         self._watched: dict[int, tuple[Upstream, Callable[[], None]]] = {}
 
     def __repr__(self) -> str:
@@ -200,6 +206,7 @@ class Broadcast:
                 await asyncio.sleep(COALESCE)
 
     async def _look(self) -> None:
+        affirmed, self._affirmed = self._affirmed, set()
         for subscription in list(self._subscriptions):
             for kind in subscription.kinds:
                 if (subscription.audience, kind) not in self._digests:
@@ -207,6 +214,8 @@ class Broadcast:
                 digest = self._digest(subscription.audience, kind)
                 if digest != subscription.seen[kind]:
                     subscription.seen[kind] = digest
+                    subscription.tell(kind)
+                elif any(said == kind and subscription.sees(server) for server, said in affirmed):
                     subscription.tell(kind)
 
     def _review(self) -> None:
@@ -244,5 +253,8 @@ class Broadcast:
             if upstream.version != version:
                 version = upstream.version
                 self.changed()
+            if upstream.affirmed:
+                self._affirmed |= {(upstream.spec.name, kind) for kind in upstream.affirmed}
+                self._dirty.set()
 
         return heard

@@ -32,13 +32,13 @@ from app.upstream.wire import (
 
 log = logging.getLogger("app.upstream")
 
-# The kinds of list whose change a server may announce.
+# The kinds of list whose change a server may announce; "" where it names none.
 CHANGES = {
     "notifications/tools/list_changed": "tools",
     "notifications/prompts/list_changed": "prompts",
     "notifications/resources/list_changed": "resources",
     # A feed that opens may have missed a change of any kind.
-    "notifications/subscriptions/acknowledged": "tools",
+    "notifications/subscriptions/acknowledged": "",
 }
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
@@ -288,7 +288,7 @@ class Connection:
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
-        elif (kind := CHANGES.get(method)) and self._on_changed:
+        elif (kind := CHANGES.get(method)) is not None and self._on_changed:
             self._on_changed(kind)
         # Anything else names no request, and this session is shared: nobody may be shown it.
 
