@@ -49,7 +49,7 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "F13": (f"{LIVES}::test_twenty_stubborn_servers_and_their_grandchildren_are_gone_within_five_seconds",),
     "F14": (
         f"{LIVES}::test_what_a_child_leaves_behind_is_gone_one_second_after_its_stop",
-        f"{LIVES}::test_what_a_crashed_child_leaves_behind_is_found",
+        f"{LIVES}::test_what_a_crashed_child_leaves_behind_is_found_at_once_also_beside_an_older_one",
     ),
     "F15": (f"{STDIO}::test_f15_a_hundred_restarts_leave_no_zombie_no_descriptor_no_thread_and_no_task",),
     "F17": (_DEATH, f"{MISDEEDS}::test_what_memory_pressure_does_is_named_so"),
