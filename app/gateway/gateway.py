@@ -101,9 +101,19 @@ class Gateway:
                 servers.cancel_scope.cancel()
 
     def swap(self, generation: Generation) -> None:
-        """`generation` is the current one from here on; who listens hears of what it changes in their lists."""
+        """`generation` is the current one from here on; who listens hears of what it changes in their lists.
+
+        Calls that still wait for a server that it does not have go to the one that has its name now.
+        """
         former, self.current = self.current, generation
         former.leave()
+        for driver in list(self.drivers):
+            successor = generation.upstreams.get(driver.upstream.spec.name)
+            if driver.waiting and successor is not driver.upstream:
+                if successor is None:
+                    driver.expire(REMOVED)
+                else:
+                    driver.move(successor)
         self.broadcast.watch(generation.upstreams.values())
 
     def own(self, work: Coroutine[None, None, None]) -> None:
@@ -118,17 +128,7 @@ class Gateway:
         self._left.set()
 
     async def retire(self, upstream: Upstream) -> None:
-        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s.
-
-        Calls that still wait for it go to the server that has its name now.
-        """
-        successor = self.current.upstreams.get(upstream.spec.name)
-        for driver in list(self.drivers):
-            if driver.upstream is upstream and driver.waiting:
-                if successor is None:
-                    driver.expire(REMOVED)
-                else:
-                    driver.move(successor)
+        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s."""
         with suppress(TimeoutError):
             async with asyncio.timeout(RETIRE_CALLS):
                 while any(driver.upstream is upstream for driver in self.drivers):

@@ -9,7 +9,7 @@ to rest when it is idle, and back at a call. A request to stop leads from each t
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import anyio
 
@@ -52,7 +52,10 @@ class Supervisor:
         verdicts: Verdicts,
         catalogs: Catalogs,
         jitter: Callable[[], float] = random.random,
+        *,
+        after: Iterable[Upstream] = (),
     ) -> None:
+        """`after`: the server starts once these have stopped."""
         self._upstream = upstream
         self._opener = Opener(upstream.spec, transports)
         self._verdicts = verdicts
@@ -62,6 +65,8 @@ class Supervisor:
         self._was_ready = False
         # The catalog of a former run is listed from the first moment.
         self._keeper.recall()
+        self._after = tuple(after)
+        self._known = upstream.catalog is not None
 
     def __repr__(self) -> str:
         return f"<Supervisor {self._upstream!r} {self._backoff!r}>"
@@ -76,7 +81,9 @@ class Supervisor:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._stop_on_request, tasks.cancel_scope)
-                if self._spec.lazy and upstream.catalog:
+                for former in self._after:
+                    await former.stopped.wait()
+                if self._spec.lazy and self._known:
                     await self._rest()
                 while True:
                     if await self._live():
