@@ -8,6 +8,7 @@ that a list of it has changed: it reaches those who see that server (`Upstream.a
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
@@ -20,6 +21,8 @@ from app.relay.directory import Listing
 from app.relay.policy import Grant
 from app.relay.view import View
 from app.upstream.upstream import Upstream
+
+log = logging.getLogger("app.gateway")
 
 COALESCE = 0.25
 # How often it is looked whether the keys that streams were opened with still count: within 2 s, and closed within 5.
@@ -208,20 +211,32 @@ class Broadcast:
     async def _look(self) -> None:
         affirmed, self._affirmed = self._affirmed, set()
         for subscription in list(self._subscriptions):
-            for kind in subscription.kinds:
-                if (subscription.audience, kind) not in self._digests:
-                    await asyncio.sleep(0)  # a long list takes a moment to render: calls go first
-                digest = self._digest(subscription.audience, kind)
-                if digest != subscription.seen[kind]:
-                    subscription.seen[kind] = digest
-                    subscription.tell(kind)
-                elif any(said == kind and subscription.sees(server) for server, said in affirmed):
-                    subscription.tell(kind)
+            try:
+                await self._compare(subscription, affirmed)
+            except Exception:
+                # The boundary: a bug met with one listener must not end what the others are told.
+                log.exception("the lists of client %s could not be looked at", subscription.principal.client_id)
+
+    async def _compare(self, subscription: Subscription, affirmed: Iterable[tuple[str, str]]) -> None:
+        for kind in subscription.kinds:
+            if (subscription.audience, kind) not in self._digests:
+                await asyncio.sleep(0)  # a long list takes a moment to render: calls go first
+            digest = self._digest(subscription.audience, kind)
+            if digest != subscription.seen[kind]:
+                subscription.seen[kind] = digest
+                subscription.tell(kind)
+            elif any(said == kind and subscription.sees(server) for server, said in affirmed):
+                subscription.tell(kind)
 
     def _review(self) -> None:
         """Keys expire and are revoked, and their scopes are edited."""
         for subscription in list(self._subscriptions):
-            principal = subscription.renew()
+            try:
+                principal = subscription.renew()
+            except Exception:
+                # The same boundary. Whose key cannot be looked at is told no more.
+                log.exception("the key of client %s could not be looked at", subscription.principal.client_id)
+                principal = None
             if principal is None or principal.client_id != subscription.principal.client_id:
                 subscription.end(End.REVOKED)
             elif principal.grant != subscription.principal.grant:

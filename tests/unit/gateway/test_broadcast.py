@@ -235,6 +235,29 @@ async def test_a_listener_whose_scopes_are_edited_is_told_what_that_changed(
     assert await nothing(ann)
 
 
+async def test_a_bug_met_with_one_listener_is_logged_and_the_others_are_told_on(
+    broadcast: Broadcast, servers: dict[str, Listed], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Principal:
+        raise RuntimeError("no keys today")
+
+    bad, good = broadcast.subscribe(Principal("bad", Grant(["a:x"]))), broadcast.subscribe(ANN)
+    view = broadcast._view
+    monkeypatch.setattr(broadcast, "_view", lambda grant, only: view(grant, only) if grant is ANN.grant else 1 / 0)
+    for names in (["x"], ["x", "y"]):
+        servers["a"].offers(tools=names)
+        assert await told(good) == "tools"
+    bad.renew = broken
+    async with asyncio.timeout(5):
+        with pytest.raises(StopAsyncIteration):
+            await anext(bad)
+    assert bad.over is End.REVOKED
+    servers["a"].offers(tools=["z"])
+    assert await told(good) == "tools"
+    assert "ZeroDivisionError" in caplog.text
+    assert "no keys today" in caplog.text
+
+
 async def test_servers_are_asked_anew_while_somebody_listens(broadcast: Broadcast, servers: dict[str, Listed]) -> None:
     broadcast._refresh()
     assert servers["a"].refreshed == 0
