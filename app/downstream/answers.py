@@ -20,7 +20,7 @@ def initialize(view: View, version: str) -> bytes:
     """The result of `initialize`, for the negotiated `version`."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": view.capabilities,
+        "capabilities": view.lasting_capabilities,
         "serverInfo": IDENTITY,
     }
     instructions = view.instructions()

@@ -30,7 +30,8 @@ def inbound(method: str, era: Era = Era.LEGACY, **params: object) -> Inbound:
 def test_the_handshake_tells_revision_capabilities_and_the_servers_instructions() -> None:
     found = msgspec.json.decode(answers.initialize(VIEW, "2025-06-18"))
     assert found["protocolVersion"] == "2025-06-18"
-    assert found["capabilities"] == {"tools": {"listChanged": True}}
+    told = {"listChanged": True}
+    assert found["capabilities"] == {"tools": told, "prompts": told, "resources": told}
     assert found["serverInfo"]["name"] == "mcp-proxy"
     assert found["instructions"] == "# a\nUse x."
 
