@@ -148,7 +148,7 @@ def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Reque
 def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
     # A legacy client's session is none that a modern server could ask through.
     declared = call.meta.get(CLIENT_CAPABILITIES) if call.era is Era.MODERN else None
-    capabilities = answerable(declared, remote=upstream.spec.remote) if declared else NONE
+    capabilities = answerable(declared, roots=upstream.spec.roots) if declared else NONE
     return Request(call.message.method, address.params, call.meta, call.token, capabilities)
 
 

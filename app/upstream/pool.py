@@ -12,7 +12,7 @@ from collections.abc import Callable
 import anyio
 import anyio.abc
 
-from app.config.snapshot import ServerSpec
+from app.config.snapshot import MAX_SESSIONS, ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.events import Request, Sink
@@ -24,8 +24,6 @@ from app.upstream.opening import Opened, Opener
 log = logging.getLogger("app.upstream")
 
 IDLE_SECONDS = 60.0
-# A bound on processes, not a tuning knob: the idlest session makes room, and none idle means BUSY.
-MAX_SESSIONS = 100
 
 Slot = tuple[Era, str]
 
@@ -209,6 +207,7 @@ class Pool:
         session.connection.closed(_fault(self._spec, Kind.CLOSED, "was stopped"))
 
     async def _make_room(self) -> None:
+        """Where `MAX_SESSIONS` are open the idlest one ends; none idle means BUSY."""
         if len(self._sessions) < MAX_SESSIONS:
             return
         idle = [(slot, session) for slot, session in self._sessions.items() if not session.users]
