@@ -83,8 +83,11 @@ async def test_a_killed_worker_or_arbiter_is_replaced_and_serves_again(which: Ca
         caller = _caller(gateway, "modern")
         await _listed(caller)
         family = _family(gateway)
+        family.append(gateway.worker())
         os.kill(which(gateway).pid, signal.SIGKILL)
-        await asyncio.to_thread(eventually, lambda: not survivors(family), 5.0, "the old servers")
+        await asyncio.to_thread(
+            eventually, lambda: not survivors(family), 2.0, "the old worker and its servers are gone"
+        )
         await asyncio.to_thread(gateway.wait_until_live)
         await _listed(caller)
         gateway.note_tree()
