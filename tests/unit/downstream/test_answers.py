@@ -72,6 +72,12 @@ def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
     assert found.kind is Kind.INVALID_PARAMS
 
 
+def test_a_cursor_of_null_is_none() -> None:
+    """Some clients write every member that could be there."""
+    method = METHODS["tools/list"]
+    assert b'"a__x"' in answers.listing(VIEW, inbound("tools/list", cursor=None), method)
+
+
 @pytest.mark.parametrize("name", ["prompts/list", "completion/complete"])
 def test_what_nobody_offers_is_no_method_for_a_modern_client_and_one_like_any_other_for_a_legacy_one(name: str) -> None:
     method = METHODS[name]
