@@ -1,8 +1,8 @@
 """Which test proves what is promised of each fault (RELIABILITY.md, table 2b) that concerns a server or the config.
 
 A path below `tests/` and the name of a test; several where the promise has several numbers. `test_ledger.py` sees to it
-that every fault is here and every test exists. Promises of less than a second (F01: 100 ms, F02: 5 ms, F08: +20 %, F09 and
-F46: 50 ms) are measured by `figures.py`: a test asserts them to a second, where a busy machine cannot make it fail.
+that every fault is here and every test exists. Promises below a second (F01: 100 ms, F02: 5 ms, F08: +20 %, F09 and
+F46: 50 ms) are measured by `figures.py`: tests assert them to a second, where a busy machine cannot make them fail.
 """
 
 STDIO = "integration/faults/test_f01_to_f19_stdio.py"
