@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from app.upstream.catalogs import Catalogs
 
 SUMMARY = "what a changed config would start, stop and keep, and which tools clients gain, lose or may see changed"
-    "what a changed config would start, stop and keep, and which tools each client gains, loses or may see changed"
-)
 WORDS = {
     "keep": "untouched",
     "retune": "tuned while it runs",
