@@ -20,7 +20,7 @@ def initialize(view: View, version: str) -> bytes:
     """The result of `initialize`, for the negotiated `version`."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": view.capabilities,
+        "capabilities": view.lasting_capabilities,
         "serverInfo": IDENTITY,
     }
     instructions = view.instructions()
@@ -64,6 +64,6 @@ def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
 
 def listing(view: View, inbound: Inbound, method: Method) -> bytes | Fault:
     """The result of a list method. Everything is on one page, so there is no cursor we could have given."""
-    if "cursor" in inbound.message.params:
+    if bytes(inbound.message.params.get("cursor", b"null")) != b"null":
         return Fault(Kind.INVALID_PARAMS, "Unknown cursor: every list is one page.")
     return view.list_result(_LISTING[method.listed], inbound.era)

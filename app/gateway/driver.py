@@ -9,8 +9,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Protocol, assert_never
 
+from app.config.snapshot import ServerSpec
 from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
-from app.gateway.repeating import PATIENCE, explained, harmless, may_repeat
+from app.gateway.repeating import PATIENCE, ended, explained, harmless, may_repeat
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.effects import Acquire, CancelUpstream, Effect, Release, Reply, SendUpstream, SetTimer, Stream
@@ -88,6 +89,10 @@ class Driver:
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._request: Request | None = None
+        self._left = False
+        self._acquiring: asyncio.Task[None] | None = None
+        # Whose session it is where another server takes the place of the one that the call waits for.
+        self.key_on: Callable[[ServerSpec], str] = lambda _: key
         # A lost call is sent once more, at most; until then nobody waits for a server that is down.
         self._patience = 0.0
         self._streamed = False
@@ -102,6 +107,23 @@ class Driver:
 
     def __repr__(self) -> str:
         return f"<Driver {self.upstream.spec.name} {self._era.value} {'leased' if self._lease else 'waiting'}>"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its server, and could as well wait for another."""
+        return self._acquiring is not None and not self._acquiring.done()
+
+    def move(self, upstream: Upstream) -> None:
+        """The server was replaced while the call was `waiting` for it: from here on it waits for this one."""
+        if self._acquiring is not None:
+            self._acquiring.cancel()
+        self.upstream, self._key = upstream, self.key_on(upstream.spec)
+        self._acquiring = self._start(self._acquire())
+
+    def expire(self, fault: Fault) -> None:
+        """End the call for a reason that is ours; its client is told what that means for it."""
+        is_harmless = self._request is not None and harmless(self._request, self.upstream.catalog)
+        self.inbox.put(Expired(ended(fault, sent=self._left, is_harmless=is_harmless)))
 
     async def run(self, request: Request, response: ClientResponse) -> None:
         """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
@@ -133,7 +155,7 @@ class Driver:
                 case Acquire():
                     self._lease = self.upstream.acquire_nowait(self._era, self._key)
                     if self._lease is None:
-                        self._start(self._acquire())
+                        self._acquiring = self._start(self._acquire())
                     else:
                         await self._perform(exchange.receive(LEASED), exchange, response)
                 case SendUpstream(request):
@@ -159,7 +181,7 @@ class Driver:
         if isinstance(final, Fault):
             self.inbox.put(Failed(final))
         else:
-            self._request = final
+            self._request, self._left = final, True
             self._sent = lease.send(final, self.inbox.put)
 
     def _judged(self, event: Event) -> Event:
@@ -167,6 +189,7 @@ class Driver:
         if not isinstance(event, Failed) or self._request is None or self._lease is None:
             return event
         fault, is_harmless = event.fault, harmless(self._request, self.upstream.catalog)
+        self._left = not fault.unsent
         if not self._patience and not self._streamed and may_repeat(fault, is_harmless=is_harmless):
             log.info("server=%s a call is sent again: %s", self.server, fault.message)
             self._patience = PATIENCE
@@ -224,8 +247,10 @@ class Driver:
         name = self.upstream.spec.name
         return Fault(Kind.PROTOCOL, f"Server {name} asked for input that the client cannot give.", name)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._helpers.append(self._tasks.create_task(work))
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        helper = self._tasks.create_task(work)
+        self._helpers.append(helper)
+        return helper
 
     def _end(self) -> None:
         if self._timer is not None:

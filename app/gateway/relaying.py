@@ -115,6 +115,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         return
     driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
     driver.client = call.client_id
+    driver.key_on = lambda spec: pool_key(spec, call)
     if call.era is Era.MODERN and call.message.method in ASKABLE:
         driver.ask = lambda question: gateway.continuations.ask(question, address.server, _binding(call), call.turn)
     if isinstance(response, Guess):
@@ -147,7 +148,7 @@ def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Reque
 def _request(call: Relayed, upstream: Upstream, address: Address) -> Request:
     # A legacy client's session is none that a modern server could ask through.
     declared = call.meta.get(CLIENT_CAPABILITIES) if call.era is Era.MODERN else None
-    capabilities = answerable(declared, remote=upstream.spec.remote) if declared else NONE
+    capabilities = answerable(declared, roots=upstream.spec.roots) if declared else NONE
     return Request(call.message.method, address.params, call.meta, call.token, capabilities)
 
 

@@ -14,17 +14,17 @@ QUESTIONS = ("elicitation", "sampling", "roots")
 UNRELAYED = frozenset({"io.modelcontextprotocol/tasks"})
 
 
-def answerable(declared: msgspec.Raw | None, *, remote: bool) -> msgspec.Raw:
-    """What to declare to a server for a client that declared this. A local server is not told of roots.
+def answerable(declared: msgspec.Raw | None, *, roots: bool) -> msgspec.Raw:
+    """What to declare to a server for a client that declared this. `roots`: whether it is told of those (config).
 
-    They are folders on the client's machine, and mean nothing, or something else, on ours.
+    They are folders on the client's machine, and mean nothing, or something else, to a local server on ours.
     """
     if declared is None or bytes(declared) == b"{}":
         return NONE
     members = members_of(declared)
     if not members:
         return NONE
-    told = {name: members[name] for name in QUESTIONS if name in members and (remote or name != "roots")}
+    told = {name: members[name] for name in QUESTIONS if name in members and (roots or name != "roots")}
     extensions = members_of(members.get("extensions", b"")) or {}
     kept = {name: value for name, value in extensions.items() if name not in UNRELAYED}
     if kept:

@@ -107,6 +107,12 @@ class View:
         offered = {name for source in self.sources if source.catalog for name in source.catalog.capabilities}
         return {name: details for name, details in CAPABILITIES.items() if name in offered}
 
+    @property
+    def lasting_capabilities(self) -> dict[str, dict[str, object]]:
+        """The same for a session, which is told once: also a list that is empty now may fill in its time."""
+        offered = self.capabilities
+        return {name: details for name, details in CAPABILITIES.items() if name in offered or "listChanged" in details}
+
     def instructions(self) -> str:
         """The servers' own instructions, each under the prefix its tools have."""
         return "\n\n".join(

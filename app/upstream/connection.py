@@ -32,13 +32,13 @@ from app.upstream.wire import (
 
 log = logging.getLogger("app.upstream")
 
-# The kinds of list whose change a server may announce.
+# The kinds of list whose change a server may announce; "" where it names none.
 CHANGES = {
     "notifications/tools/list_changed": "tools",
     "notifications/prompts/list_changed": "prompts",
     "notifications/resources/list_changed": "resources",
     # A feed that opens may have missed a change of any kind.
-    "notifications/subscriptions/acknowledged": "tools",
+    "notifications/subscriptions/acknowledged": "",
 }
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
@@ -91,6 +91,15 @@ class Connection:
     def pending(self) -> int:
         """Requests under way, without the feed, which is no call."""
         return len(self._pending) - (self._feed in self._pending)
+
+    @property
+    def asked(self) -> int:
+        """The id of the last request so far."""
+        return self._next_id - 1
+
+    def works_since(self, request_id: int) -> bool:
+        """Whether a request is under way that is as old as this one or older; the feed is none."""
+        return any(ident <= request_id for ident in self._pending if ident != self._feed)
 
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
@@ -279,7 +288,7 @@ class Connection:
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
-        elif (kind := CHANGES.get(method)) and self._on_changed:
+        elif (kind := CHANGES.get(method)) is not None and self._on_changed:
             self._on_changed(kind)
         # Anything else names no request, and this session is shared: nobody may be shown it.
 

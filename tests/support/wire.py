@@ -170,11 +170,12 @@ class Caller:
     version: str | None = None
     session: str | None = None
     patience: float = PATIENCE
+    accept: str = BOTH
     last_id: int = 0
 
     def headers(self, method: str = "", params: Json | None = None) -> list[tuple[str, str]]:
         """The headers a well-behaved client of this era sends with `method`."""
-        found = [("Content-Type", "application/json"), ("Accept", BOTH)]
+        found = [("Content-Type", "application/json"), ("Accept", self.accept)]
         if self.key is not None:
             found.append(("Authorization", f"Bearer {self.key}"))
         if self.era == "modern":

@@ -83,7 +83,10 @@ async def test_a_killed_worker_or_arbiter_is_replaced_and_serves_again(which: Ca
         caller = _caller(gateway, "modern")
         await _listed(caller)
         family = _family(gateway)
+        former = gateway.worker()
         os.kill(which(gateway).pid, signal.SIGKILL)
+        await asyncio.to_thread(eventually, lambda: not former.alive, 2.0, "the old worker is gone")
+        # What the server started ignores being asked, and is killed two seconds after it lost its parent.
         await asyncio.to_thread(eventually, lambda: not survivors(family), 5.0, "the old servers")
         await asyncio.to_thread(gateway.wait_until_live)
         await _listed(caller)

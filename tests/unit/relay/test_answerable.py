@@ -6,8 +6,8 @@ import pytest
 from app.relay.answerable import NONE, answerable
 
 
-def told(declared: object, *, remote: bool = True) -> object:
-    return msgspec.json.decode(answerable(msgspec.Raw(msgspec.json.encode(declared)), remote=remote))
+def told(declared: object, *, roots: bool = True) -> object:
+    return msgspec.json.decode(answerable(msgspec.Raw(msgspec.json.encode(declared)), roots=roots))
 
 
 def test_what_can_be_asked_through_us_is_told_with_all_that_it_says() -> None:
@@ -15,8 +15,8 @@ def test_what_can_be_asked_through_us_is_told_with_all_that_it_says() -> None:
     assert told(able) == able
 
 
-def test_a_local_server_is_not_told_of_roots() -> None:
-    assert told({"elicitation": {}, "roots": {}}, remote=False) == {"elicitation": {}}
+def test_a_server_that_is_to_have_no_roots_is_not_told_of_them() -> None:
+    assert told({"elicitation": {}, "roots": {}}, roots=False) == {"elicitation": {}}
 
 
 def test_tasks_are_not_told_of_and_other_extensions_are() -> None:
@@ -31,4 +31,4 @@ def test_what_nobody_knows_is_not_told() -> None:
 
 @pytest.mark.parametrize("raw", [None, b"{}", b"[]", b"7", b'"x"', b"null", b'{"extensions":7}'])
 def test_nothing_is_told_where_nothing_was_declared(raw: bytes | None) -> None:
-    assert bytes(answerable(None if raw is None else msgspec.Raw(raw), remote=True)) == bytes(NONE)
+    assert bytes(answerable(None if raw is None else msgspec.Raw(raw), roots=True)) == bytes(NONE)

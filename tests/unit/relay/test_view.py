@@ -150,6 +150,12 @@ def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
     assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {"tools", "prompts", "resources", "completions"}
 
 
+def test_a_session_is_offered_every_list_since_it_may_fill_later() -> None:
+    lists = {"tools": TOLD, "prompts": TOLD, "resources": TOLD}
+    assert View(Directory([]), Grant(["*"])).lasting_capabilities == lists
+    assert View(Directory([LATE]), Grant(["*"])).lasting_capabilities == {**lists, "completions": {}}
+
+
 def test_instructions_stand_under_the_name_their_tools_have() -> None:
     assert View(DIRECTORY, Grant(["*"])).instructions() == "# files\nRead before you write."
     assert not View(DIRECTORY, Grant(["git"])).instructions()
