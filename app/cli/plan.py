@@ -9,7 +9,6 @@ import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.cli.endpoint import Endpoint, UnansweredError
@@ -23,7 +22,6 @@ from app.relay.policy import Grant, decide, name_filter
 if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.config.snapshot import ServerSpec, Snapshot
-    from app.upstream.catalogs import Catalogs
 
 SUMMARY = "what a changed config would start, stop and keep, and which tools clients gain, lose or may see changed"
 WORDS = {
@@ -129,9 +127,7 @@ def _clients(
     env: Mapping[str, str], chosen: "Settings", plan: Plan, running: Mapping[str, Live], wanted: "Snapshot"
 ) -> Iterator[str]:
     from app.gateway.sources import read_keys
-    from app.upstream.catalogs import Catalogs
 
-    catalogs = Catalogs(Path(chosen.data_dir))
     keyring, _ = read_keys(chosen)
     grants = {key.principal.client_id: key.principal.grant for key in reversed(keyring.keys)}
     everybody: dict[str | None, Grant] = {None: Grant(["*"])} if not grants else {**grants}
@@ -143,7 +139,7 @@ def _clients(
                 continue
             here = _tools(env, client, name) if name in running else []
             before = {listed_name(running[name].prefix, tool) for tool in here}
-            kept = _kept(catalogs, specs[name]) if name in specs else None
+            kept = _kept(chosen, specs[name]) if name in specs else None
             own = kept if kept is not None else here
             after = _listed(specs[name], grant, own) if name in specs else set[str]()
             found.gains += sorted(after - before)
@@ -165,9 +161,11 @@ class Changes:
         self.later: list[str] = []
 
 
-def _kept(catalogs: "Catalogs", spec: "ServerSpec") -> list[str] | None:
+def _kept(chosen: "Settings", spec: "ServerSpec") -> list[str] | None:
     """The names of all tools that a server of this very entry listed last; None where nobody knows."""
-    catalog = catalogs.get(spec.name, identity(spec))
+    from app.gateway.sources import listed_last
+
+    catalog = listed_last(chosen, spec)
     return [tool.key for tool in catalog.tools] if catalog else None
 
 

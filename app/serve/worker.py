@@ -30,7 +30,7 @@ from app.gateway.watch import HANGUP
 from app.serve.cork import Cork
 from app.serve.orphans import become_subreaper, die_with, end_descendants
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app.serve")
 
 GRACEFUL_SHUTDOWN = 5
 """Seconds calls in flight have after SIGTERM; the lifespan's own shutdown comes after it."""

@@ -71,6 +71,7 @@ async def test_a_stop_answers_the_call_in_flight_ends_the_stream_and_leaves_nobo
             assert await ended == 0
             took = time.monotonic() - begun
         assert took < 6, f"{took:.2f} s\n{gateway.log()}"
+        assert "left in connection" not in gateway.log(), "nginx quits once the streams have ended"
         assert len(rest) <= 1
         assert survivors(family) == []
         for wire in (idle, stream):

@@ -8,6 +8,7 @@ import pytest
 
 from app.cli.plan import Changes, Live, _against, _kept, _lines, _listed
 from app.config.identity import fingerprint, identity
+from app.config.settings import Settings
 from app.config.snapshot import ServerSpec, Snapshot, ToolFilter
 from app.relay.catalog import Item, ServerCatalog
 from app.relay.policy import Grant
@@ -80,8 +81,8 @@ def test_a_filter_and_a_prefix_decide_on_the_names_that_clients_see() -> None:
 
 
 def test_what_a_server_listed_last_is_known_for_the_same_entry_alone(tmp_path: Path) -> None:
-    catalogs = Catalogs(tmp_path)
-    assert _kept(catalogs, SPEC) is None
-    catalogs.put("a", identity(SPEC), ServerCatalog(tools=(Item("echo", {"name": msgspec.Raw(b'"echo"')}),)))
-    assert _kept(catalogs, SPEC) == ["echo"]
-    assert _kept(catalogs, ServerSpec("a", "a", "stdio", "a", command="y")) is None
+    chosen = Settings(data_dir=str(tmp_path))
+    assert _kept(chosen, SPEC) is None
+    Catalogs(tmp_path).put("a", identity(SPEC), ServerCatalog(tools=(Item("echo", {"name": msgspec.Raw(b'"echo"')}),)))
+    assert _kept(chosen, SPEC) == ["echo"]
+    assert _kept(chosen, ServerSpec("a", "a", "stdio", "a", command="y")) is None
