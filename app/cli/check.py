@@ -4,7 +4,6 @@ Reads with the code that serving reads with; adds what only a look ahead can say
 that are not here, scopes that fit no server, and how many processes the pool modes may start (INTERFACE, Commands).
 """
 
-import os
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.environment import environment, variable
 from app.cli.show import printable
+from app.config.programs import search_path
 
 if TYPE_CHECKING:
     from app.config.keys import Keyring
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 SUMMARY = "check the config, the keys and the environment, with the code that serving uses"
 # Clients put `mcp__NAME__` in front, and model APIs take 64 characters.
 LONG_NAME = 48
-# Of one principal (gateway/sessions.py).
-_SESSIONS = 1000
 
 
 class Findings:
@@ -126,8 +124,7 @@ def _ahead(spec: "ServerSpec", env: Mapping[str, str]) -> Iterator[str]:
         return
     if spec.cwd is not None and not Path(spec.cwd).is_dir():
         yield f'{spec.name}: its "cwd" is no directory here'
-    # scripts/run puts the programs of our own environment (uvx) at the end.
-    path = os.pathsep.join((spec.env.get("PATH", env.get("PATH", os.defpath)), str(Path(sys.executable).parent)))
+    path = spec.env.get("PATH") or search_path(env.get("PATH"), sys.prefix)
     if not shutil.which(str(Path(spec.cwd or ".") / spec.command) if "/" in spec.command else spec.command, path=path):
         yield f'{spec.name}: its "command" is not found here'
 
@@ -137,7 +134,7 @@ def _unmatched(snapshot: "Snapshot", keyring: "Keyring | None") -> Iterator[str]
 
     names = [server.name for server in (*snapshot.servers, *snapshot.disabled)]
     for key in keyring.keys if keyring else ():
-        for scope in key.principal.grant.scopes:
+        for scope in key.principal.grant.scopes if names else ():
             server = scope.removeprefix("!").partition(":")[0]
             if not server.startswith("@") and not any(to_regex(server).match(name) for name in names):
                 yield f'{key.origin}: the scope "{scope}" fits no server'
@@ -175,9 +172,13 @@ def _summarize(snapshot: "Snapshot", keyring: "Keyring | None") -> None:
 
 def _sessions(spec: "ServerSpec", clients: int) -> str:
     """How many processes (stdio) or sessions (remote) its pool mode may use."""
-    most = {"auto": 1, "one": 1, "client": clients, "session": clients * _SESSIONS}[spec.pool]
+    from app.config.snapshot import MAX_SESSIONS
+
+    most = {"auto": 1, "one": 1, "client": clients, "session": MAX_SESSIONS}[spec.pool]
     if spec.era == "mirror" and not spec.remote and spec.pool != "one":
         most *= 2
+    if spec.pool in {"client", "session"}:
+        most = min(most, MAX_SESSIONS) + 1  # one more lists what there is, for all
     what = "session" if spec.remote else "process"
     plural = what if most == 1 else f"{what}{'es' if what == 'process' else 's'}"
     return f'pool "{spec.pool}", at most {most:,} {plural}'

@@ -23,10 +23,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     del args
-    host, port = listener(environment())
+    env = environment()
+    host, port = listener(env)
     connection = HTTPConnection(host, port, timeout=TIMEOUT)
     try:
-        connection.request("GET", PATH)
+        connection.request("GET", PATH, headers={"Host": host_name(env)})
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
         return _unwell(f"no answer at {host}:{port}: {error or type(error).__name__}")
@@ -39,6 +40,11 @@ def listener(env: Mapping[str, str]) -> tuple[str, int]:
     """Where to ask: an address that means "all of them" is asked on loopback."""
     known = settings(env)
     return UNSPECIFIED.get(known.host, known.host), known.port
+
+
+def host_name(env: Mapping[str, str]) -> str:
+    """The `Host` to ask under: one that is served, wherever hosts are checked."""
+    return next((name for name in settings(env).allowed_hosts or () if name != "*"), "localhost")
 
 
 def _unwell(reason: str) -> int:

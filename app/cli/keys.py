@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUMMARY = "make, list and revoke API keys"
 _SPAN = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_NEXT_START = "The gateway reads its keys when it starts."
+_TAKEN = "A gateway with MCP_LIVE_RELOAD=true (./scripts/run) takes it at once, any other one at SIGHUP."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def _new(client: str, scopes: list[str], expires: str | None) -> int:
         return fail(f'--expires "{expires}": {error}')
     path = _path()
     key = add_key(path, client, scopes=scopes, expires_at=expires_at)
-    sys.stderr.write(f"Stored as a hash in {path}; this is the only time the key is shown. {_NEXT_START}\n")
+    sys.stderr.write(f"Stored as a hash in {path}; this is the only time the key is shown. {_TAKEN}\n")
     write_text(key)
     return 0
 
@@ -116,7 +116,7 @@ def _revoke(which: str) -> int:
                 del entries[key]
                 removed += 1
     if removed:
-        write_text(f"Removed {removed} key{'s' if removed > 1 else ''} from {path}. {_NEXT_START}")
+        write_text(f"Removed {removed} key{'s' if removed > 1 else ''} from {path}. {_TAKEN}")
     if elsewhere := _in_variable(which):
         return fail(
             f"{elsewhere} of MCP_API_KEYS {'fit' if elsewhere > 1 else 'fits'} too: remove it from the variable"

@@ -1,7 +1,8 @@
 """`plan [FILE]`: what applying a config would start, stop and keep, and what it means for each client's tools.
 
 Compares with the gateway that runs here, asked over its control socket; where none runs, with the config that serving
-would take. Starts nothing, so the tools of a server that does not run yet are not known (INTERFACE, Commands).
+would take. Starts nothing: what a server lists is known from what it listed last, here or in the data directory; one
+that is started anew may list its tools otherwise (INTERFACE, Commands).
 """
 
 import os
@@ -16,13 +17,13 @@ from app.cli.show import fail, printable
 from app.config.identity import fingerprint, identity
 from app.config.plan import Plan, make_plan, refusals
 from app.relay.names import listed_name
-from app.relay.policy import Grant, name_filter
+from app.relay.policy import Grant, decide, name_filter
 
 if TYPE_CHECKING:
     from app.config.settings import Settings
     from app.config.snapshot import ServerSpec, Snapshot
 
-SUMMARY = "what a changed config would start, stop and keep, and which tools each client gains or loses"
+SUMMARY = "what a changed config would start, stop and keep, and which tools clients gain, lose or may see changed"
 WORDS = {
     "keep": "untouched",
     "retune": "tuned while it runs",
@@ -132,32 +133,55 @@ def _clients(
     everybody: dict[str | None, Grant] = {None: Grant(["*"])} if not grants else {**grants}
     specs = {spec.name: spec for spec in wanted.servers}
     for client, grant in everybody.items():
-        gains: list[str] = []
-        loses: list[str] = []
-        later: list[str] = []
-        for name in (*plan.retune, *plan.stop):
-            own = _tools(env, client, name) if grant.on(name).sees else []
-            before = {listed_name(running[name].prefix, tool) for tool in own}
-            after = _listed(specs[name], own) if name in specs else set[str]()
-            gains += sorted(after - before)
-            loses += sorted(before - after)
-        later = [name for name in (*plan.start, *plan.change) if grant.on(name).sees]
-        yield from _lines(client or "everybody", gains, loses, later)
+        found = Changes()
+        for name in (*plan.retune, *plan.change, *plan.stop, *plan.start):
+            if not grant.on(name).sees:
+                continue
+            here = _tools(env, client, name) if name in running else []
+            before = {listed_name(running[name].prefix, tool) for tool in here}
+            kept = _kept(chosen, specs[name]) if name in specs else None
+            own = kept if kept is not None else here
+            after = _listed(specs[name], grant, own) if name in specs else set[str]()
+            found.gains += sorted(after - before)
+            found.loses += sorted(before - after)
+            if name in plan.change:
+                found.changed += sorted(before & after)
+            if name in plan.change or (name in plan.start and kept is None):
+                found.later.append(name)
+        yield from _lines(client or "everybody", found)
 
 
-def _listed(spec: "ServerSpec", own: list[str]) -> set[str]:
+class Changes:
+    """What an edit means for one client: names of tools, and (`later`) of servers whose lists are not known yet."""
+
+    def __init__(self) -> None:
+        self.gains: list[str] = []
+        self.loses: list[str] = []
+        self.changed: list[str] = []
+        self.later: list[str] = []
+
+
+def _kept(chosen: "Settings", spec: "ServerSpec") -> list[str] | None:
+    """The names of all tools that a server of this very entry listed last; None where nobody knows."""
+    from app.gateway.sources import listed_last
+
+    catalog = listed_last(chosen, spec)
+    return [tool.key for tool in catalog.tools] if catalog else None
+
+
+def _listed(spec: "ServerSpec", grant: Grant, own: list[str]) -> set[str]:
     rule = name_filter(spec.tools.allow, spec.tools.deny)
-    return {listed_name(spec.prefix, tool) for tool in own if rule is None or rule.passes(tool)}
+    return {listed_name(spec.prefix, tool) for tool in own if decide(grant, spec.name, rule, tool)}
 
 
-def _lines(client: str, gains: list[str], loses: list[str], later: list[str]) -> Iterator[str]:
-    if not (gains or loses or later):
+def _lines(client: str, found: Changes) -> Iterator[str]:
+    if not (found.gains or found.loses or found.changed or found.later):
         yield f"{client}: no change"
-    for sign, names in (("gains", gains), ("loses", loses)):
+    for words, names in (("gains", found.gains), ("loses", found.loses), ("may see changed", found.changed)):
         if names:
-            yield f"{client}: {sign} {' '.join(names)}"
-    if later:
-        yield f"{client}: sees what {' '.join(later)} will list, which is known once it runs"
+            yield f"{client}: {words} {' '.join(names)}"
+    if found.later:
+        yield f"{client}: sees what {' '.join(found.later)} will list, which is known once it runs"
 
 
 def _tools(env: Mapping[str, str], client: str | None, server: str) -> list[str]:

@@ -5,7 +5,7 @@ Pure. May not look at other entries: names are decided in compile.py (INTERFACE,
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -66,6 +66,7 @@ def read_entry(
                 reader.warn(field.line, field.path, f"means nothing for a {side} server")
         elif key in _READERS:
             _READERS[key](reader, field, values)
+    _one_authorization(reader, known, values)
     if reader.errors:
         reason = "; ".join(_reason(notice, path) for notice in reader.errors)
         missing = all(notice.missing for notice in reader.errors)
@@ -164,6 +165,15 @@ def _read_headers(reader: EntryReader, field: Field, values: Values) -> None:
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             reader.error(field.line, field.path, f"{name!a} is no valid header", "no spaces in names, no line breaks")
     values["headers"] = headers
+
+
+def _one_authorization(reader: EntryReader, known: dict[str, Field], values: Values) -> None:
+    """A user in the URL is sent as `Authorization` too, and a request has one."""
+    field, names = known.get("headers"), cast("dict[str, str]", values.get("headers", {}))
+    url = split_url(cast("str | None", values.get("url")) or "")
+    if field and url and url.username is not None and "authorization" in map(str.lower, names):
+        hint = "keep the header, and take user and password out of the URL"
+        reader.error(field.line, field.path, "Authorization is given by the URL's user too", hint)
 
 
 def _read_prefix(reader: EntryReader, field: Field, values: Values) -> None:

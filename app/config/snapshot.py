@@ -4,6 +4,9 @@ from typing import Literal
 
 import msgspec
 
+# Of one server, where each client or session has one of its own: a bound on processes, not a tuning knob.
+MAX_SESSIONS = 100
+
 
 class ToolFilter(msgspec.Struct, frozen=True):
     """Globs on a server's own names. Nothing in `allow` means all; `deny` wins."""
@@ -48,15 +51,16 @@ class ServerSpec(msgspec.Struct, frozen=True):
     """None: 120 on a first start, then 30."""
     pool: Literal["auto", "one", "client", "session"] = "auto"
     roots: bool = False
+    """Whether it is told of its clients' roots: folders on their machines."""
     era: Literal["auto", "legacy", "modern", "mirror"] = "auto"
     replace: Literal["ready", "always"] = "ready"
+    """When an edit of it takes the place of what runs: once it is READY, or at once."""
     start: Literal["eager", "lazy"] = "eager"
     idle_timeout: float = 300.0
     """After so long without a call a lazy server is stopped."""
     required: bool = False
     """The gateway is not ready without it."""
     limits: Limits = Limits()
-    """When an edit of it takes the place of what runs: once it is READY, or at once."""
 
     @property
     def remote(self) -> bool:

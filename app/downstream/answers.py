@@ -24,7 +24,8 @@ def initialize(view: View, version: str) -> bytes:
     """The result of `initialize`, for the negotiated `version`."""
     result: dict[str, object] = {
         "protocolVersion": version,
-        "capabilities": view.capabilities | (view.task_capabilities(Era.LEGACY) if version == LATEST_LEGACY else {}),
+        "capabilities": view.lasting_capabilities
+        | (view.task_capabilities(Era.LEGACY) if version == LATEST_LEGACY else {}),
         "serverInfo": IDENTITY,
     }
     instructions = view.instructions()

@@ -57,10 +57,11 @@ def to_object(fault: Fault, request_id: str) -> bytes:
 
 
 def to_answer(fault: Fault, ident: bytes, era: Era, request_id: str) -> tuple[int, bytes]:
-    """HTTP status and body of a fault."""
+    """HTTP status and body of a fault. Where there is no id, nobody reads a body: the status must say it."""
     if fault.kind in _PLAIN:
         return fault.row.modern, to_plain(fault)
-    return _STATUS[era](fault), jsonrpc.error(ident, to_object(fault, request_id))
+    status = _STATUS[era](fault) if ident else fault.row.modern
+    return status, jsonrpc.error(ident, to_object(fault, request_id))
 
 
 def to_peer_answer(error: PeerError, ident: bytes, era: Era, request_id: str, method: str = "") -> tuple[int, bytes]:

@@ -1,4 +1,5 @@
 """The answer to one call, committed as late as it can be: JSON with its status, or a stream once something precedes it.
+Where the client would rather have a stream, what has no status of its own is one of one event.
 
 Our own ASGI response, since neither Litestar's `Stream` nor its `Response` decides late or watches for the client's
 hang-up (DESIGN.md rule 2). Theory of operation: the first `stream` or `keep_alive` starts an event stream, where the
@@ -137,7 +138,7 @@ class RelayResponse:
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         """The answer. Nothing may follow. A status that says something is sent whatever the client takes."""
         status, body = self._answer(outcome)
-        if self._streaming or (status == 200 and not self._accept.json):
+        if self._streaming or (status == 200 and self._accept.stream_first):
             await self._started()
             await self._write(encode_event(body), more=False)
         else:

@@ -36,7 +36,7 @@ from app.relay.events import Noticed, Result
 
 # What a client has to take the last bytes of a stream that has ended: a stop waits for streams no longer than this.
 GOODBYE = 0.4
-STREAM_ONLY = Accept(json=False, stream=True)
+STREAM_ONLY = Accept(json=False, stream=True, stream_first=True)
 UNKNOWN_SESSION = Fault(Kind.UNKNOWN_SESSION, "Unknown or expired session; send initialize again.")
 NO_STREAM = Fault(Kind.NOT_ACCEPTABLE, "The answer is a stream: Accept must name text/event-stream.")
 UNKNOWN_EVENT = plain("bad_request", "Last-Event-ID names no event that is kept; send the request anew.")

@@ -3,10 +3,12 @@
 Holds no HTTP and no catalog: `view` gives a caller's present lists. Theory of operation: `changed` marks, `run` looks.
 A look renders the lists once per distinct (grant, path, era) that somebody listens with, compares their digests with
 those each subscription saw last, and tells the kinds that differ; the next look is `COALESCE` seconds away. So a storm
-is one notification per kind and look, and what brings the same list again is none.
+is one notification per kind and look, and what brings the same list again is none. The exception is a server's own word
+that a list of it has changed: it reaches those who see that server (`Upstream.affirmed`).
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
@@ -21,6 +23,8 @@ from app.relay.listen import News, TaskChanged, Updated
 from app.relay.policy import Grant, decide
 from app.relay.view import View
 from app.upstream.upstream import Upstream
+
+log = logging.getLogger("app.gateway")
 
 COALESCE = 0.25
 # How often it is looked whether the keys that streams were opened with still count: within 2 s, and closed within 5.
@@ -88,6 +92,10 @@ class Subscription:
     @property
     def audience(self) -> Audience:
         return self.principal.grant, self.only, self.era
+
+    def sees(self, server: str) -> bool:
+        """Whether anything of that server may be in its lists."""
+        return self.only in ("", server) and self.principal.grant.on(server).sees
 
     def tell(self, kind: str) -> None:
         """`kind` has changed for this listener."""
@@ -168,6 +176,7 @@ class Broadcast:
         self._subscriptions: set[Subscription] = set()
         self._dirty = asyncio.Event()
         self._digests: dict[tuple[Audience, str], bytes] = {}
+        self._affirmed: set[tuple[str, str]] = set()
         self._watched: dict[int, tuple[Upstream, Callable[[], None]]] = {}
 
     def __repr__(self) -> str:
@@ -251,19 +260,34 @@ class Broadcast:
                 await asyncio.sleep(COALESCE)
 
     async def _look(self) -> None:
+        affirmed, self._affirmed = self._affirmed, set()
         for subscription in list(self._subscriptions):
-            for kind in subscription.kinds:
-                if (subscription.audience, kind) not in self._digests:
-                    await asyncio.sleep(0)  # a long list takes a moment to render: calls go first
-                digest = self._digest(subscription.audience, kind)
-                if digest != subscription.seen[kind]:
-                    subscription.seen[kind] = digest
-                    subscription.tell(kind)
+            try:
+                await self._compare(subscription, affirmed)
+            except Exception:
+                # The boundary: a bug met with one listener must not end what the others are told.
+                log.exception("the lists of client %s could not be looked at", subscription.principal.client_id)
+
+    async def _compare(self, subscription: Subscription, affirmed: Iterable[tuple[str, str]]) -> None:
+        for kind in subscription.kinds:
+            if (subscription.audience, kind) not in self._digests:
+                await asyncio.sleep(0)  # a long list takes a moment to render: calls go first
+            digest = self._digest(subscription.audience, kind)
+            if digest != subscription.seen[kind]:
+                subscription.seen[kind] = digest
+                subscription.tell(kind)
+            elif any(said == kind and subscription.sees(server) for server, said in affirmed):
+                subscription.tell(kind)
 
     def _review(self) -> None:
         """Keys expire and are revoked, and their scopes are edited."""
         for subscription in list(self._subscriptions):
-            principal = subscription.renew()
+            try:
+                principal = subscription.renew()
+            except Exception:
+                # The same boundary. Whose key cannot be looked at is told no more.
+                log.exception("the key of client %s could not be looked at", subscription.principal.client_id)
+                principal = None
             if principal is None or principal.client_id != subscription.principal.client_id:
                 subscription.end(End.REVOKED)
             elif principal.grant != subscription.principal.grant:
@@ -295,5 +319,8 @@ class Broadcast:
             if upstream.version != version:
                 version = upstream.version
                 self.changed()
+            if upstream.affirmed:
+                self._affirmed |= {(upstream.spec.name, kind) for kind in upstream.affirmed}
+                self._dirty.set()
 
         return heard

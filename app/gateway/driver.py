@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from math import inf
 from typing import assert_never
 
+from app.config.snapshot import ServerSpec
 from app.gateway.asked import Asked, Asking
 from app.gateway.client_response import Absent, ClientResponse
 from app.gateway.gathering import Gathering
@@ -20,6 +21,7 @@ from app.gateway.repeating import (
     OUR_OWN_MATTER,
     PATIENCE,
     UNSUPPORTED_VERSION,
+    ended,
     error_code,
     explained,
     harmless,
@@ -98,6 +100,8 @@ class Driver:
         # Set where the server had not been listed when the call came: its names are looked up again once it is.
         self.addressed: Callable[[], Request | Fault] | None = None
         # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
+        # Nothing set here may hold this driver: one that holds itself is left to the collector, whose every run stalls
+        # all calls.
         self.renewed: Callable[[], Request | Fault] | None = None
         # Set where the client can answer a server's questions: how it is asked, and with whom a session is shared.
         self.asking: Client = Nobody(upstream.spec.name)
@@ -106,7 +110,7 @@ class Driver:
         """What the client's session was asked; None for a client that has none."""
         self.kept: Result | PeerError | Fault | None = None
         """What the call ended with while its client was away."""
-        self.on_over: Callable[[], None] = lambda: None
+        self.on_over: Callable[[Driver], None] = lambda _: None
         """Hears that nothing of the call is left. Once."""
         self.parked = False
         self._exchange = Exchange()
@@ -117,6 +121,10 @@ class Driver:
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._request: Request | None = None
+        self._left = False
+        self._acquiring: asyncio.Task[None] | None = None
+        # Whose session it is where another server takes the place of the one that the call waits for.
+        self.key_on: Callable[[ServerSpec], str] = lambda _: key
         # A lost call is sent once more, at most; until then nobody waits for a server that is down.
         self._patience = 0.0
         self._streamed = False
@@ -134,6 +142,23 @@ class Driver:
 
     def __repr__(self) -> str:
         return f"<Driver {self.upstream.spec.name} {self._era.value} {'leased' if self._lease else 'waiting'}>"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its server, and could as well wait for another."""
+        return self._acquiring is not None and not self._acquiring.done()
+
+    def move(self, upstream: Upstream) -> None:
+        """The server was replaced while the call was `waiting` for it: from here on it waits for this one."""
+        if self._acquiring is not None:
+            self._acquiring.cancel()
+        self.upstream, self._key = upstream, self.key_on(upstream.spec)
+        self._acquiring = self._start(self._acquire())
+
+    def expire(self, fault: Fault) -> None:
+        """End the call for a reason that is ours; its client is told what that means for it."""
+        is_harmless = self._request is not None and harmless(self._request, self.upstream.catalog)
+        self.inbox.put(Expired(ended(fault, sent=self._left, is_harmless=is_harmless)))
 
     async def run(self, request: Request, response: ClientResponse) -> None:
         """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
@@ -209,7 +234,7 @@ class Driver:
                 case Acquire():
                     self._lease = self._at_once()
                     if self._lease is None:
-                        self._start(self._acquire())
+                        self._acquiring = self._start(self._acquire())
                     else:
                         await self._perform(exchange.receive(LEASED), exchange, response)
                 case SendUpstream(request):
@@ -249,7 +274,7 @@ class Driver:
             self.inbox.put(Failed(final))
         else:
             self._request = self._exchange.request = final
-            self.addressed = None
+            self.addressed, self._left = None, True
             self._sent = lease.send(final, self.inbox.put)
 
     def _answer(self, key: str, given: Given) -> None:
@@ -271,6 +296,7 @@ class Driver:
         if not isinstance(event, Failed):
             return event
         fault, is_harmless = event.fault, harmless(self._request, self.upstream.catalog)
+        self._left = not fault.unsent
         if not self._patience and not self._streamed and may_repeat(fault, is_harmless=is_harmless):
             log.info("server=%s a call is sent again: %s", self.server, fault.message)
             self._patience = PATIENCE
@@ -346,15 +372,17 @@ class Driver:
             )
         return Fault(Kind.TIMEOUT, f"Server {name} gave no answer in time; the call was cancelled.", name)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._helpers.append(self._tasks.create_task(work))
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        helper = self._tasks.create_task(work)
+        self._helpers.append(helper)
+        return helper
 
     def _stop_watching(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         for helper in self._helpers:
             helper.cancel()
-        self._helpers.clear()
+        self._helpers.clear()  # one that was cancelled holds us
 
     def _end(self) -> None:
         self._stop_watching()
@@ -362,4 +390,4 @@ class Driver:
         self._cancel("The gateway gave the call up.")  # our own task was cancelled mid-call
         self._release()
         self._rested.set()
-        self.on_over()
+        self.on_over(self)

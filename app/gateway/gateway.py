@@ -27,7 +27,6 @@ from app.gateway.sessions import SessionTable
 from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import Continuations
-from app.relay.events import Expired
 from app.relay.policy import Grant
 from app.relay.tasks import TaskIds
 from app.relay.view import View
@@ -45,8 +44,8 @@ SWEEP = 60.0
 DRAIN_CALLS = 2.4
 # How long calls in flight may take on a server that a reload took away or replaced.
 RETIRE_CALLS = 30.0
-REMOVED = Fault(Kind.CLOSED, "The config was changed and the server stopped; the outcome of the call is unknown.")
-STOPPING = Fault(Kind.CLOSED, "The gateway is stopping; the outcome of the call is unknown.", retry_after=2.0)
+REMOVED = Fault(Kind.CLOSED, "The config was changed and the server stopped.")
+STOPPING = Fault(Kind.CLOSED, "The gateway is stopping.", retry_after=2.0)
 
 
 class Gateway:
@@ -108,9 +107,19 @@ class Gateway:
                 servers.cancel_scope.cancel()
 
     def swap(self, generation: Generation) -> None:
-        """`generation` is the current one from here on; who listens hears of what it changes in their lists."""
+        """`generation` is the current one from here on; who listens hears of what it changes in their lists.
+
+        Calls that still wait for a server that it does not have go to the one that has its name now.
+        """
         former, self.current = self.current, generation
         former.leave()
+        for driver in list(self.drivers):
+            successor = generation.upstreams.get(driver.upstream.spec.name)
+            if driver.waiting and successor is not driver.upstream:
+                if successor is None:
+                    driver.expire(REMOVED)
+                else:
+                    driver.move(successor)
         self.broadcast.watch(generation.upstreams.values())
         self.watching.swapped()
 
@@ -134,7 +143,7 @@ class Gateway:
                     await self._left.wait()
         for driver in list(self.drivers):
             if driver.upstream is upstream:
-                driver.inbox.put(Expired(REMOVED))
+                driver.expire(REMOVED)
         await self.registry.retire(upstream)
 
     async def listed(self, view: View) -> None:
@@ -175,7 +184,7 @@ class Gateway:
                 self.own(self.registry.retire(upstream))
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
-            driver.inbox.put(Expired(STOPPING))
+            driver.expire(STOPPING)
 
 
 def list_wait(launched: float, now: float) -> float:

@@ -4,6 +4,7 @@ The one place that tells the client's era apart for questions; `relay.asking` ha
 """
 
 import secrets
+from weakref import ref
 
 from app.config.snapshot import ServerSpec
 from app.gateway.driver import Driver
@@ -47,12 +48,15 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
 
 def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec, declared: Members) -> None:
     place = ""
+    this = ref(driver)  # see `Driver`: nothing may hold it that it holds
 
     def seal(question: Result, rounds: int) -> Result | Fault:
         nonlocal place
         if not rounds:
             return gateway.continuations.ask(question, spec.name, call.binding, call.turn)
-        place = gateway.parking.park(place, driver, rounds)
+        waiting = this()
+        assert waiting is not None, "whoever asks is under way"
+        place = gateway.parking.park(place, waiting, rounds)
         return gateway.continuations.wait(question, spec.name, call.binding, rounds, place)
 
     def full() -> Fault | None:
@@ -60,7 +64,7 @@ def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: 
             return None
         return Fault(Kind.BUSY, "Too many calls wait for answers of this client; answer them first.", spec.name)
 
-    def over() -> None:
+    def over(driver: Driver) -> None:
         if driver.kept is None:
             gateway.parking.forget(place)
 

@@ -158,6 +158,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         return
     driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
     driver.client = call.client_id
+    driver.key_on = lambda spec: pool_key(spec, call)
     if call.message.method in ASKABLE:
         introduce(gateway, call, driver, spec)
     if upstream.spec.remote:
@@ -170,8 +171,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
         call.session.started(ident, driver.inbox)
     over = driver.on_over
 
-    def ended() -> None:
-        over()
+    def ended(driver: Driver) -> None:
+        over(driver)
         gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)

@@ -2,11 +2,9 @@
 
 The boundary of reload: whatever is wrong with a file, the last good generation serves on. Theory of operation: load,
 compile, plan, provision, one swap, then what is gone drains. That much happens without an await, so that two edits
-cannot mix. An edited server that works now is a candidate first: its former self serves until the new one is READY,
-and for good if that one fails (`"replace": "always"` opts out).
+cannot mix. An edited server that works now is on trial first (`trials.py`).
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from app.config.identity import identity
 from app.config.keys import Keyring
 from app.config.masking import secrets_of
 from app.config.plan import Plan, make_plan, refusals
@@ -24,26 +21,16 @@ from app.gateway.edits import Problem
 from app.gateway.gateway import Gateway
 from app.gateway.generation import Generation
 from app.gateway.sources import SourceError, find_config, read_config, read_keys, to_line
+from app.gateway.trials import Trials
 from app.gateway.watch import HANGUP, Bell, Watch
 from app.protocol.faults import Fault, Kind
-from app.relay.events import Expired
-from app.upstream.upstream import State, Upstream
+from app.upstream.upstream import Upstream
 
 log = logging.getLogger("app.reload")
 
 CONFIG, KEYS = "config", "keys"
-REVOKED = Fault(Kind.UNAUTHENTICATED, "The API key of this call was revoked; the outcome of the call is unknown.")
-
-
-class Candidate:
-    """An edited server on trial. `spec` may still be tuned."""
-
-    def __init__(self, spec: ServerSpec, upstream: Upstream) -> None:
-        self.spec = spec
-        self.upstream = upstream
-
-    def __repr__(self) -> str:
-        return f"<Candidate {self.upstream!r}>"
+# Not UNAUTHENTICATED: the key was good when the call came, and a JSON-RPC request is answered as one.
+REVOKED = Fault(Kind.CLOSED, "The API key of this call was revoked while it ran.")
 
 
 class Reload:
@@ -57,11 +44,11 @@ class Reload:
         self._hide = hide
         # The file of the start, whatever appears beside it.
         self.settings = replace(gateway.settings, config_path=str(find_config(gateway.settings.config_path)))
-        self._candidates: dict[str, Candidate] = {}
+        self._trials = Trials(gateway)
         self._notices = frozenset(gateway.current.snapshot.notices)
 
     def __repr__(self) -> str:
-        return f"<Reload {self.settings.config_path} {list(self._candidates.values())}>"
+        return f"<Reload {self.settings.config_path} {self._trials!r}>"
 
     async def run(self, bell: Bell = HANGUP) -> None:
         """Until cancelled: follow the files, if the settings say so, and `bell` in any case."""
@@ -110,7 +97,7 @@ class Reload:
     def _read_config(self, *, again: bool) -> None:
         snapshot = read_config(self.settings, self._environ)
         current = self._gateway.current
-        if snapshot == current.snapshot and not self._candidates and not self._gateway.edits.servers:
+        if snapshot == current.snapshot and not self._trials.pending:
             self._accept(CONFIG)
             return
         if refused := refusals(snapshot):
@@ -127,76 +114,23 @@ class Reload:
         gateway, current = self._gateway, self._gateway.current
         upstreams: dict[str, Upstream] = {}
         specs: list[ServerSpec] = []
-        tried, self._candidates = self._candidates, {}
-        rejected, gateway.edits.servers = gateway.edits.servers, {}
+        self._trials.begin(again=again)
         for spec in snapshot.servers:
-            former = current.upstreams.get(spec.name)
-            if former is None or (spec.name in plan.change and not _guarded(former, spec)):
-                upstreams[spec.name] = gateway.registry.provision(spec)
-                specs.append(spec)
+            upstream, placed = current.upstreams.get(spec.name), spec
+            if upstream is None:
+                upstream = gateway.registry.provision(spec)
             elif spec.name in plan.change:
-                upstreams[spec.name] = former
-                self._try(spec, tried, None if again else rejected.get(spec.name))
-                specs.append(current.specs[spec.name])
+                upstream, placed = self._trials.place(spec, upstream)
             else:
-                upstreams[spec.name] = former
-                former.retune(spec)
-                specs.append(spec)
+                upstream.retune(spec)
+            upstreams[spec.name] = upstream
+            specs.append(placed)
         gateway.swap(Generation(msgspec.structs.replace(snapshot, servers=tuple(specs)), current.keyring, upstreams))
         log.info("config reloaded: %s", plan)
         for name, upstream in current.upstreams.items():
             if upstreams.get(name) is not upstream:
                 gateway.own(gateway.retire(upstream))
-        for candidate in tried.values():
-            if candidate not in self._candidates.values():
-                gateway.own(gateway.retire(candidate.upstream))
-
-    # Candidates.
-
-    def _try(self, spec: ServerSpec, tried: Mapping[str, Candidate], rejected: Problem | None) -> None:
-        """Start an edited server, or go on with it, or leave it rejected, if it is the one that was tried before."""
-        candidate = tried.get(spec.name)
-        if candidate is not None and identity(candidate.spec) == identity(spec):
-            candidate.spec = spec
-            candidate.upstream.retune(spec)
-            self._candidates[spec.name] = candidate
-        elif rejected is not None and rejected.identity == identity(spec):
-            self._gateway.edits.servers[spec.name] = rejected
-        else:
-            candidate = self._candidates[spec.name] = Candidate(spec, self._gateway.registry.provision(spec))
-            self._gateway.own(self._judge(candidate))
-
-    async def _judge(self, candidate: Candidate) -> None:
-        """Wait for what becomes of a candidate, and put it in its place or drop it."""
-        upstream, name = candidate.upstream, candidate.spec.name
-        changed = asyncio.Event()
-        remove = upstream.add_listener(lambda _: changed.set())
-        try:
-            while upstream.state is State.STARTING:
-                changed.clear()
-                await changed.wait()
-        finally:
-            remove()
-        if self._candidates.get(name) is not candidate or self._gateway.drain.begun:
-            return
-        del self._candidates[name]
-        if upstream.serving:
-            self._put_in_place(candidate)
-        else:
-            problem = Problem(upstream.reason or "It did not start.", identity=identity(candidate.spec))
-            self._gateway.edits.servers[name] = problem
-            log.error("the edited server %s is rejected, the former one serves on: %s", name, problem.reason)
-            await self._gateway.registry.retire(upstream)
-
-    def _put_in_place(self, candidate: Candidate) -> None:
-        gateway, current = self._gateway, self._gateway.current
-        name = candidate.spec.name
-        servers = tuple(candidate.spec if spec.name == name else spec for spec in current.snapshot.servers)
-        snapshot = msgspec.structs.replace(current.snapshot, servers=servers)
-        former = current.upstreams[name]
-        gateway.swap(Generation(snapshot, current.keyring, {**current.upstreams, name: candidate.upstream}))
-        log.info("the edited server %s has taken its place", name)
-        gateway.own(gateway.retire(former))
+        self._trials.end(set(plan.change))
 
     # The keys.
 
@@ -214,14 +148,9 @@ class Reload:
         gateway.sessions.end(gone)
         for driver in list(gateway.drivers):
             if driver.client in gone:
-                driver.inbox.put(Expired(REVOKED))
+                driver.expire(REVOKED)
+        gateway.broadcast.revoke(lambda principal: principal.client_id not in gone)
         log.info("keys reloaded: %d keys of %d clients", len(keyring), len(keyring.clients))
-
-
-def _guarded(former: Upstream, spec: ServerSpec) -> bool:
-    """Whether what runs is worth keeping until its edited form has shown that it works."""
-    works = former.serving or former.state is State.STARTING
-    return spec.replace != "always" and former.catalog is not None and works
 
 
 def _rights(keyring: Keyring) -> dict[bytes, tuple[object, ...]]:

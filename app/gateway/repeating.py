@@ -21,6 +21,7 @@ OUR_OWN_MATTER = frozenset({HEADER_MISMATCH, UNSUPPORTED_VERSION})
 # Statuses of servers that are overloaded or behind a proxy that lost them (RELIABILITY.md F43).
 _TRANSIENT = frozenset({429, 502, 503, 504})
 UNKNOWN = "Whether the call was carried out is unknown: check before repeating it."
+NEVER_SENT = "The call was not sent to the server."
 
 
 class _Annotations(msgspec.Struct):
@@ -69,3 +70,9 @@ def explained(fault: Fault, *, is_harmless: bool) -> Fault:
     if fault.unsent or is_harmless or not lost:
         return fault
     return msgspec.structs.replace(fault, message=f"{fault.message} {UNKNOWN}")
+
+
+def ended(fault: Fault, *, sent: bool, is_harmless: bool) -> Fault:
+    """The fault of a call that we end ourselves, with a word on what became of it where it matters."""
+    word = (" " + UNKNOWN if not is_harmless else "") if sent else " " + NEVER_SENT
+    return msgspec.structs.replace(fault, message=fault.message + word, unsent=not sent)

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.config.compile import read_snapshot
+from app.config.identity import identity
 from app.config.keys import Keyring, read_keyring
 from app.config.settings import Settings, SettingsError, load_settings, parse_dotenv
-from app.config.snapshot import Notice, Snapshot
+from app.config.snapshot import Notice, ServerSpec, Snapshot
+from app.relay.catalog import ServerCatalog
+from app.upstream.catalogs import Catalogs
 
 CONFIG_PATHS = ("mcp_config.json", "config/mcp_config.json")
 _DOTENV = ".env"
@@ -128,3 +131,8 @@ def _unreadable(path: str, error: OSError) -> Notice:
 
 def _problem(where: str, message: str, hint: str = "") -> Notice:
     return Notice(where, "", message, hint, error=True)
+
+
+def listed_last(settings: Settings, spec: ServerSpec) -> ServerCatalog | None:
+    """What a server of this very entry listed last, here or in a former run; None where nobody knows."""
+    return Catalogs(Path(settings.data_dir)).get(spec.name, identity(spec))

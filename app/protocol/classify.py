@@ -4,6 +4,7 @@ Pure, and never raises: the first rung that fails becomes a `Rejection`, the res
 the server library read them; surrounding white space is taken off here, since httptools keeps it.
 """
 
+import re
 from functools import lru_cache
 
 import msgspec
@@ -20,10 +21,14 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Accept(msgspec.Struct, frozen=True):
-    """The two content types an MCP answer can have, and which of them the client takes."""
+    """The two content types an MCP answer can have, and which of them the client takes.
+
+    `stream_first`: it takes no JSON, or would rather have a stream, also of one event.
+    """
 
     json: bool
     stream: bool
+    stream_first: bool = False
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -64,6 +69,9 @@ _FIELDS = {
 }
 _LEGACY_BYTES = frozenset(version.encode() for version in LEGACY_VERSIONS)
 _OWS = b" \t"
+_WEIGHT = re.compile(rb"0(\.\d*)?|1(\.0*)?")  # RFC 9110, 12.4.2, but for its three digits
+# Below everything that is taken, the last of a long list included.
+_REFUSED = (0.0, 1)
 MISSING_VERSION = Fault(Kind.HEADER_MISMATCH, "The MCP-Protocol-Version header is missing.")
 
 
@@ -209,26 +217,33 @@ def is_json(content_type: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def read_accept(value: bytes) -> Accept:
-    """What an `Accept` header allows. A stream only where it is named, or nothing else is left: `*/*` means JSON."""
+    """What an `Accept` header allows. A stream only where it is named, or nothing else is left: `*/*` means JSON.
+
+    Of two types the one of the greater weight comes first, of equal ones the one named first.
+    """
     if not value.strip():
         return Accept(json=True, stream=False)
-    weights: dict[bytes, bool] = {}
-    for part in value.lower().split(b","):
+    ranks: dict[bytes, tuple[float, int]] = {}
+    for place, part in enumerate(value.lower().split(b",")):
         kind, *parameters = part.split(b";")
-        weights[kind.strip()] = not any(_is_zero(parameter) for parameter in parameters)
+        ranks[kind.strip()] = min((_weight(parameter) for parameter in parameters), default=1.0), -place
 
-    def takes(kind: bytes) -> bool:
+    def rank(kind: bytes) -> tuple[float, int]:
         group = kind.split(b"/")[0] + b"/*"
-        return next((weights[name] for name in (kind, group, b"*/*") if name in weights), False)
+        return next((ranks[name] for name in (kind, group, b"*/*") if name in ranks), _REFUSED)
 
-    json = takes(b"application/json")
-    named = b"text/event-stream" in weights
-    return Accept(json=json, stream=(named or not json) and takes(b"text/event-stream"))
+    json, stream = rank(b"application/json"), rank(b"text/event-stream")
+    takes_json, takes_stream = json > _REFUSED, stream > _REFUSED
+    if takes_json and b"text/event-stream" not in ranks:
+        takes_stream = False
+    return Accept(takes_json, takes_stream, takes_stream and stream > json)
 
 
-def _is_zero(parameter: bytes) -> bool:
+def _weight(parameter: bytes) -> float:
+    """1 where the parameter is no weight, or one that cannot be read."""
     name, _, value = parameter.partition(b"=")
-    return name.strip() == b"q" and value.strip().rstrip(b"0") in (b"", b"0.")
+    found = _WEIGHT.fullmatch(value.strip()) if name.strip() == b"q" else None
+    return float(found[0]) if found else 1.0
 
 
 def _refused(kind: Kind, text: str, message: Message | None = None) -> Rejection:

@@ -15,9 +15,9 @@ QUESTIONS = ("elicitation", "sampling", "roots")
 
 
 def answerable(declared: msgspec.Raw | None, *, roots: bool) -> msgspec.Raw:
-    """What a modern server is told of a client that declared this. `roots`: whether those are passed on.
+    """What to declare to a server for a client that declared this. `roots`: whether it is told of those (config).
 
-    They are folders on the client's machine, and mean nothing, or something else, to a server on ours.
+    They are folders on the client's machine, and mean nothing, or something else, to a local server on ours.
     """
     if declared is None or bytes(declared) == b"{}":
         return NONE

@@ -119,6 +119,13 @@ class View:
             return {}
         return {"extensions": {tasks.EXTENSION: {}}} if era is Era.MODERN else {"tasks": tasks.OFFERED}
 
+    @property
+    def lasting_capabilities(self) -> dict[str, dict[str, object]]:
+        """The same for a session, which is told once: also a list that is empty now may fill in its time."""
+        offered = self.capabilities
+        told: dict[str, object] = {"listChanged": True}
+        return {name: told for name, details in CAPABILITIES.items() if "listChanged" in details} | offered
+
     def instructions(self) -> str:
         """The servers' own instructions, each under the prefix its tools have."""
         return "\n\n".join(

@@ -21,7 +21,7 @@ from app.serve import logs
 from app.serve.errors import CONFIGURATION, StartError
 from app.serve.handover import Handover
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app.serve")
 
 GRACEFUL_TIMEOUT = 15
 """Seconds from SIGTERM to SIGKILL for a worker; its own shutdown is bounded well below (worker.py)."""

@@ -34,6 +34,8 @@ STOP_DEADLINE = 16.0
 """More than gunicorn's graceful_timeout (15), less than the 20 s a container has."""
 NGINX_LINGERS = 0.5
 """Seconds nginx has for its last bytes once the app is gone."""
+STREAMS_END = 0.2
+"""Seconds the app has to end its streams before nginx quits."""
 _ASKED = (signal.SIGTERM, signal.SIGINT)
 # gunicorn's codes for a worker or an app that cannot start: starting again would fail again.
 _CANNOT_BOOT = (3, 4)
@@ -49,6 +51,7 @@ class Launcher:
         self._orphans = orphans
         self._stopping: float | None = None
         self._app_gone: float | None = None
+        self._quitting = False
         self._code = 0
         self._signals: list[int] = []
         self._had_terminal = _has_terminal()
@@ -118,17 +121,23 @@ class Launcher:
                 self._stopping = now - STOP_DEADLINE
 
     def _stop(self, now: float) -> None:
-        """nginx takes no new request and finishes what it has; the app drains. Both at once."""
+        """The app ends its streams and drains; nginx takes no new request a moment later, and finishes what it has.
+
+        A stream that ends while nginx quits leaves its connection open until the client closes it, which nginx then
+        reports as a loss; one that ended before is idle, and closed quietly.
+        """
         self._stopping = now
         self._start.refuse()
         self._app.signal(signal.SIGTERM)
-        if self._nginx:
-            self._nginx.signal(signal.SIGQUIT)
 
     def _stop_further(self, now: float) -> bool:
-        if self._stopping is not None and now - self._stopping >= STOP_DEADLINE:
+        assert self._stopping is not None, "asked only then"
+        if now - self._stopping >= STOP_DEADLINE:
             end_descendants(self._orphans.spared)
             return True
+        if self._nginx and not self._quitting and (now - self._stopping >= STREAMS_END or self._app.pid is None):
+            self._quitting = True
+            self._nginx.signal(signal.SIGQUIT)
         if self._app.pid is not None:
             return False
         self._app_gone = self._app_gone or now
@@ -155,7 +164,9 @@ class Launcher:
     def _relay_nginx(self, descriptor: int) -> None:
         with suppress(BlockingIOError):
             for level, text in nginx.relay(os.read(descriptor, 65536)):
-                nginx.log.log(level, "%s", text)
+                # Connections that a client keeps open beyond a stop are cut on purpose.
+                cut = self._stopping is not None and nginx.tells_of_a_cut(text)
+                nginx.log.log(logging.DEBUG if cut else level, "%s", text)
 
     def _catch_signals(self) -> socket.socket:
         """From here on signals are only noted, and wake the loop. Returns what becomes readable."""

@@ -25,6 +25,7 @@ QUIET = {
     "litestar": "WARNING",
     "mcp": "WARNING",
     "uvicorn": "WARNING",
+    "watchfiles": "WARNING",
 }
 # Our own line per call says more than an access log does; uvicorn writes none where nobody listens.
 _SILENT = ("gunicorn.access", "uvicorn.access")

@@ -95,6 +95,11 @@ def relay(data: bytes) -> Iterator[tuple[int, str]]:
             yield logging.WARNING, line[:_LONGEST_LINE].decode("utf-8", "replace")
 
 
+def tells_of_a_cut(text: str) -> bool:
+    """Whether a line of nginx says no more than that it ended while connections were open."""
+    return "left in connection" in text or text == "aborting"
+
+
 def _connections() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return min(_MOST_CONNECTIONS, max(soft - 64, 64) if soft > 0 else _MOST_CONNECTIONS)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from app.serve.orphans import dying_with_us
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app.serve")
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0

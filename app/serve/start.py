@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from app.config.programs import search_path
 from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
 from app.serve import logs, nginx, sockets
 from app.serve.errors import StartError
@@ -104,6 +105,9 @@ class Start:
             return self._listening(sockets.listen_unix(path, 0o600))
         except (OSError, StartError) as error:
             log.warning("no control socket (MCP_DATA_DIR), so `tools` and `call` need MCP_ENDPOINT: %s", error)
+            if not os.access(path.parent, os.W_OK):
+                log.warning("MCP_DATA_DIR=%s cannot be written: what servers list is not kept for the next start",
+                            self._settings.data_dir)  # fmt: skip
             return []
 
     def _arbiter(self, env: Mapping[str, str], handover: Handover) -> Program:
@@ -111,7 +115,12 @@ class Start:
         return Program(
             "gunicorn",
             [sys.executable, "-m", "app.serve.gunicorn_arbiter"],
-            {**env, **handover.to_env(), "PYTHONPATH": os.pathsep.join(paths)},
+            {
+                **env,
+                **handover.to_env(),
+                "PATH": search_path(env.get("PATH"), sys.prefix),
+                "PYTHONPATH": os.pathsep.join(paths),
+            },
             handover.fds,
         )
 

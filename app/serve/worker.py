@@ -30,13 +30,13 @@ from app.gateway.watch import HANGUP
 from app.serve.cork import Cork
 from app.serve.orphans import become_subreaper, die_with, end_descendants
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app.serve")
 
 GRACEFUL_SHUTDOWN = 5
 """Seconds calls in flight have after SIGTERM; the lifespan's own shutdown comes after it."""
-BEAT = 1.0
-# From the loss of the arbiter to the end by force: its SIGKILL would have come, were it there.
-ORPHANED = 8.0
+BEAT = 0.25
+# From the loss of the arbiter to the end by force: its successor is starting every server anew (RELIABILITY.md F23).
+ORPHANED = 1.5
 _OFFER = re.compile(rb"\r\nconnection:[^\r\n]*upgrade[^\r\n]*", re.IGNORECASE)
 BAD_REQUEST = b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}'
 

@@ -13,26 +13,34 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import IO
 
+from app.upstream.marks import marking
+
 
 class Child:
     """A running process, leader of a session of its own. `exited` is called once, on the event loop."""
 
     def __init__(
-        self, argv: Sequence[str], environment: Mapping[str, str], cwd: str | None, exited: Callable[[], None]
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: str | None,
+        exited: Callable[[], None],
+        mark: int | None = None,
     ) -> None:
-        """Raises `OSError` or `ValueError` when nothing can be started so."""
+        """`mark`: see `marks.py`. Raises `OSError` or `ValueError` when nothing can be started so."""
         self._exited = exited
         self._loop = asyncio.get_running_loop()
-        self._process = subprocess.Popen(
-            [*_guard(), *argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            cwd=cwd,
-            env=environment,
-            start_new_session=True,
-        )
+        with marking(mark):
+            self._process = subprocess.Popen(
+                [*_guard(), *argv],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=cwd,
+                env=environment,
+                start_new_session=True,
+            )
         self._watch()
 
     def __repr__(self) -> str:

@@ -101,6 +101,15 @@ class Connection:
         """Requests under way, without the feeds, which are no calls."""
         return len(self._pending) - sum(feed in self._pending for feed in self.unasked.feeds)
 
+    @property
+    def asked(self) -> int:
+        """The id of the last request so far."""
+        return self._next_id - 1
+
+    def works_since(self, request_id: int) -> bool:
+        """Whether a request is under way that is as old as this one or older; a feed is none."""
+        return any(ident <= request_id for ident in self._pending if ident not in self.unasked.feeds)
+
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
         self.era, self.version = era, version

@@ -1,7 +1,9 @@
 """Whether a silent server is still there: asked with what costs nothing, `ping` or, where modern, `server/discover`.
 
-Asks after half a minute without a message, and only while no call is under way: a server that works on one may answer
-nothing else, and its call has a clock of its own. Decides nothing: who watches says what a miss means.
+Asks after half a minute without a message, also while a call is under way. Decides nothing: who watches says what a
+miss means. Theory of operation: a server that works on one thing at a time answers nothing else meanwhile, so while a
+call from before the questions lasts, which its own clock ends, questions without an answer prove nothing; a server that
+cannot be reached is gone, whatever it worked on.
 """
 
 from collections.abc import Callable
@@ -32,27 +34,46 @@ async def probe(connection: Connection, seconds: float = ANSWER_WITHIN) -> Fault
     return None
 
 
-async def watch(connection: Connection, missed: Callable[[int], None]) -> Fault:
-    """Returns when `MISSES` questions in a row stayed without an answer. `missed` hears of each, and 0 of recovery."""
-    misses = quiet = 0
-    while misses < MISSES:
-        heard = connection.heard
-        await anyio.sleep(SILENCE / _GRAIN)
-        quiet = quiet + 1 if connection.heard == heard and not connection.pending else 0
-        if quiet < _GRAIN:
-            continue
-        while misses < MISSES:
-            fault = await probe(connection)
-            if fault is None:
-                break
+async def watch(connection: Connection, missed: Callable[[int], None]) -> Fault | None:
+    """Returns why the session is to be ended: `MISSES` questions in a row had no answer; None once it is over.
+
+    `missed` hears of each of them, and 0 of recovery.
+    """
+    while await _silent(connection):
+        began, misses = connection.asked, 0
+        while fault := await probe(connection):
             misses += 1
             missed(misses)
-            if fault.kind is not Kind.TIMEOUT and misses < MISSES:
+            if misses >= MISSES:
+                if fault.kind is not Kind.TIMEOUT or not connection.works_since(began):
+                    return _given_up(connection.server)
+                if not await _while_it_works(connection, began):
+                    break
+            elif fault.kind is not Kind.TIMEOUT:
                 await anyio.sleep(ANSWER_WITHIN)
-        else:
-            break
         if misses:
             missed(0)
-        misses = quiet = 0
-    text = f"Server '{connection.server}' did not answer {MISSES} health checks and is started again."
-    return Fault(Kind.TIMEOUT, text, server=connection.server)
+    return None
+
+
+async def _silent(connection: Connection) -> bool:
+    """True once nothing was heard for `SILENCE` seconds; False once the session is over."""
+    quiet = 0
+    while quiet < _GRAIN and not connection.fault:
+        heard = connection.heard
+        await anyio.sleep(SILENCE / _GRAIN)
+        quiet = quiet + 1 if connection.heard == heard else 0
+    return not connection.fault
+
+
+async def _while_it_works(connection: Connection, began: int) -> bool:
+    """Wait for the end of the calls from before `began`. False: something was heard."""
+    heard = connection.heard
+    while connection.heard == heard and connection.works_since(began):  # noqa: ASYNC110 (either may end it)
+        await anyio.sleep(SILENCE / _GRAIN)
+    return connection.heard == heard
+
+
+def _given_up(server: str) -> Fault:
+    text = f"Server '{server}' did not answer {MISSES} health checks and is started again."
+    return Fault(Kind.CLOSED, text, server=server)

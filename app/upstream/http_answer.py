@@ -31,13 +31,18 @@ class _Agreed(msgspec.Struct):
 
 
 async def read_body(response: ClientResponse, limit: int) -> bytes | None:
-    """The whole body; None for one over `limit` bytes, which is left unread. Raises what `FAILURES` lists."""
+    """The whole body; None for one over `limit` bytes. Raises what `FAILURES` lists."""
     if (response.content_length or 0) > limit:
         return None
+    content = response.content
+    if content.is_eof() and not content.exception():
+        # It came with the head, as small answers do: one read, and no connection to watch meanwhile.
+        body = content.read_nowait()
+        return body if len(body) <= limit else None
     parts: list[bytes] = []
     size = 0
     with ending(response):
-        while chunk := await response.content.readany():
+        while chunk := await content.readany():
             parts.append(chunk)
             size += len(chunk)
             if size > limit:

@@ -31,6 +31,7 @@ NAME_SECONDS = 1
 # Servers commonly close a silent connection after 5 s or more, and what meets that end is lost: this is the compromise
 # between a new connection for every call and a lost call in a thousand million.
 IDLE_SECONDS = 30.0
+READ_BUFFER = 1 << 18
 # The library warns of larger bodies given as bytes, which it would send in one go.
 _LARGE = 1 << 20
 _EXTRA_CA = ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
@@ -74,9 +75,14 @@ class Endpoint:
     """Requests to one URL. Each method makes a request that `async with` sends; it yields the response's head."""
 
     def __init__(self, session: "aiohttp.ClientSession", url: str, proxy: str | None) -> None:
+        from app.upstream.http_post import SMALL, Target
+
         self._session = session
         self._url = url
         self._options: dict[str, Any] = {"proxy": proxy, "allow_redirects": False}
+        # The session itself sees to proxies, and to a user and password in the URL.
+        self._target: Target | None = None if proxy or "@" in url else Target(session, url, READ_BUFFER)
+        self._small = SMALL
 
     def __repr__(self) -> str:
         return f"<Endpoint {urlsplit(self._url).hostname}>"
@@ -86,6 +92,8 @@ class Endpoint:
         return Endpoint(self._session, url, self._options["proxy"])
 
     def post(self, headers: Mapping[str, str], body: bytes) -> "Exchange":
+        if self._target is not None and len(body) <= self._small:
+            return self._target.post(headers, body)
         data = body if len(body) <= _LARGE else io.BytesIO(body)
         return self._session.post(self._url, headers=headers, data=data, **self._options)
 
@@ -133,5 +141,5 @@ def _session(context: ssl.SSLContext | None) -> "aiohttp.ClientSession":
         # How long an answer may take is for the owner of each request to say.
         timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT),
         trust_env=False,
-        read_bufsize=1 << 18,
+        read_bufsize=READ_BUFFER,
     )

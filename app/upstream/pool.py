@@ -13,9 +13,11 @@ from collections.abc import Callable
 import anyio
 import anyio.abc
 
-from app.config.snapshot import ServerSpec
+from app.config.snapshot import MAX_SESSIONS, ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.upstream import heartbeat
+from app.upstream.connection import Connection
 from app.upstream.errors import EraRefused, UpstreamError
 from app.upstream.interactive import Interactive
 from app.upstream.leases import Asker, Lease, Session
@@ -26,8 +28,6 @@ log = logging.getLogger("app.upstream")
 IDLE_SECONDS = 60.0
 # The handshake of a further session.
 STARTUP = 30.0
-# A bound on processes, not a tuning knob: the idlest session makes room, and none idle means BUSY.
-MAX_SESSIONS = 100
 
 Slot = tuple[Era, str]
 
@@ -152,6 +152,7 @@ class Pool:
         else:
             self._sessions[slot] = session = Session(opened, declared)
             opened.connection.listen(self._on_changed, lambda _: self._ended(slot, session), self._on_failed)
+            self._tasks.start_soon(self._watch, session.connection)
             if era is not self._era:
                 self._settle_other(True)
         finally:
@@ -175,6 +176,14 @@ class Pool:
 
     def _heard(self, session: Session, ended: Callable[[], None]) -> None:
         session.connection.listen(self._on_changed, lambda _: ended(), self._on_failed)
+        self._tasks.start_soon(self._watch, session.connection)
+
+    async def _watch(self, connection: Connection) -> None:
+        """Health checks of a session beside the first: it ends alone, and the next call opens another."""
+        fault = await heartbeat.watch(connection, lambda _: None)
+        if fault:
+            log.warning("server=%s one of its sessions ends: %s", self._spec.name, fault.message)
+            connection.ending(fault)
 
     def _settle_other(self, has: bool) -> None:
         other = _other(self._era)
@@ -194,6 +203,7 @@ class Pool:
         session.connection.closed(_fault(self._spec, Kind.CLOSED, "was stopped"))
 
     async def _make_room(self) -> None:
+        """Where `MAX_SESSIONS` are open the idlest one ends; none idle means BUSY."""
         if len(self._sessions) < MAX_SESSIONS:
             return
         idle = [(slot, session) for slot, session in self._sessions.items() if not session.users]

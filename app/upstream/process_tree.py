@@ -2,7 +2,8 @@
 
 Reads /proc and sends signals; nothing here awaits. Theory of operation: while the child lives, its descendants are
 found by parent; once it is gone, by session, by the pipes it handed down, and, since we are a subreaper, among what
-was adopted by us. An adopted process that could also be another child's is spared (RELIABILITY.md F14).
+was adopted by us. Whose an adopted process is says the mark that each start of a child hands down to all that comes
+from it (`marks.py`); one without a mark that could also be another child's is spared (RELIABILITY.md F14).
 """
 
 import ctypes
@@ -10,8 +11,11 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
+
+from app.upstream.marks import Marks
 
 _PR_SET_CHILD_SUBREAPER = 36
 RECENT = 0.05
@@ -70,15 +74,16 @@ class Household:
         self._families: list[Family] = []
         self._recent: dict[int, Process] = {}
         self._read_at = -1.0
+        self.marks = Marks()
 
     def __repr__(self) -> str:
         return f"<Household {sorted(self._heads)}>"
 
-    def add(self, pid: int) -> "Family":
-        """A child just started: its family until `remove`."""
+    def add(self, pid: int, mark: int | None = None) -> "Family":
+        """A child just started, with this mark of `marks`: its family until `remove`."""
         head = read_process(pid) or Process(pid, os.getpid(), pid, pid, 0, False)
         self._heads[pid] = head
-        family = Family(self, head)
+        family = Family(self, head, mark)
         self._families.append(family)
         return family
 
@@ -88,10 +93,17 @@ class Household:
         self._families.remove(family)
 
     def note(self) -> None:
-        """Remember every family's descendants of now: they are known also when their parents are gone."""
+        """Remember every family's descendants of now: they are known also when their parents are gone.
+
+        What was adopted from a family that has left is ended.
+        """
         processes = read_processes()
         for family in self._families:
             family.living(processes)
+        present = {family.mark for family in self._families}
+        for process in self.adopted(processes):
+            if self.marks.issued(mark := self.marks.of(process.pid)) and mark not in present:
+                _signal(process.pid, signal.SIGKILL)
 
     def recent(self) -> dict[int, Process]:
         """The processes of at most 50 ms ago: many children that are waited for at once share a look."""
@@ -121,9 +133,10 @@ class Household:
 class Family:
     """One child and what came from it."""
 
-    def __init__(self, household: Household, head: Process) -> None:
+    def __init__(self, household: Household, head: Process, mark: int | None = None) -> None:
         self._household = household
         self.head = head
+        self.mark = mark
         self._known: dict[int, int] = {}
         self.pipes: frozenset[str] = frozenset()
         """`pipe:[inode]` of the ends the child was given."""
@@ -147,10 +160,7 @@ class Family:
         """Signal every living member; the number signalled."""
         members = self.living(read_processes())
         for process in members:
-            try:
-                os.kill(process.pid, number)
-            except (ProcessLookupError, PermissionError):
-                continue
+            _signal(process.pid, number)
         return len(members)
 
     def alive(self) -> bool:
@@ -167,6 +177,9 @@ class Family:
         self._household.adopted(read_processes())
 
     def _ours(self, process: Process) -> bool:
+        marks = self._household.marks
+        if marks.issued(mark := marks.of(process.pid)):
+            return mark == self.mark
         if self.pipes & _open_pipes(process.pid):
             return True
         return not self._household.started_before(process.start, but=self.head.pid)
@@ -204,6 +217,11 @@ def _target(path: str) -> str:
         return os.readlink(path)
     except OSError:
         return ""
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
 
 
 def _reap(pid: int) -> None:

@@ -68,14 +68,18 @@ class UpstreamRegistry:
         return list(self._running.values())
 
     def provision(self, spec: ServerSpec) -> Upstream:
-        """Start a server; returns at once, and all that are provisioned start in parallel."""
+        """Start a server; returns at once, and all that are provisioned start in parallel.
+
+        With `pool: one` it starts once those of its name have ended, which whoever provisions it retires.
+        """
+        before = [one for one in self.running if one.spec.name == spec.name and "one" in (one.spec.pool, spec.pool)]
         upstream = Upstream(spec)
 
         def for_wire(spec: ServerSpec, wire: Wire, era: Era) -> Transport:
             make = self._transports or self._transport
             return make(spec, wire, era) if wire != "stdio" else self._stdio(spec, upstream)
 
-        supervisor = Supervisor(upstream, for_wire, self._verdicts, self._catalogs)
+        supervisor = Supervisor(upstream, for_wire, self._verdicts, self._catalogs, after=before)
         self._running[id(upstream)] = upstream
         self._tasks.start_soon(self._supervise, supervisor, upstream)
         if not spec.remote:

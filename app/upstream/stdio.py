@@ -85,14 +85,15 @@ class StdioTransport:
         """Start the child. Raises `UpstreamError` naming what is wrong with the command, cwd or arguments."""
         argv, environment = prepare(self._spec, self._environment)
         self._receiver = receiver
+        mark = self._household.marks.next()
         try:
-            self._child = Child(argv, environment, self._spec.cwd, self._child_exited)
+            self._child = Child(argv, environment, self._spec.cwd, self._child_exited, mark)
         except (OSError, ValueError) as error:
             # For want of processes or memory, mostly: that may pass.
             told = unstartable(self._spec, "it could not be started", repr(error))
             raise UpstreamError(told.fault, told.detail) from error
         self._unconnected = self._child.pipes
-        self._family = self._household.add(self._child.pid)
+        self._family = self._household.add(self._child.pid, mark)
         self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
         await self._connect()
         self._check_limits()

@@ -9,7 +9,7 @@ to rest when it is idle, and back at a call. A request to stop leads from each t
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import anyio
 
@@ -52,7 +52,10 @@ class Supervisor:
         verdicts: Verdicts,
         catalogs: Catalogs,
         jitter: Callable[[], float] = random.random,
+        *,
+        after: Iterable[Upstream] = (),
     ) -> None:
+        """`after`: the server starts once these have stopped."""
         self._upstream = upstream
         self._opener = Opener(upstream.spec, transports)
         self._verdicts = verdicts
@@ -62,6 +65,8 @@ class Supervisor:
         self._was_ready = False
         # The catalog of a former run is listed from the first moment.
         self._keeper.recall()
+        self._after = tuple(after)
+        self._known = upstream.catalog is not None
 
     def __repr__(self) -> str:
         return f"<Supervisor {self._upstream!r} {self._backoff!r}>"
@@ -76,7 +81,9 @@ class Supervisor:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._stop_on_request, tasks.cancel_scope)
-                if self._spec.lazy and upstream.catalog:
+                for former in self._after:
+                    await former.stopped.wait()
+                if self._spec.lazy and self._known:
                     await self._rest()
                 while True:
                     if await self._live():
@@ -168,11 +175,11 @@ class Supervisor:
                 opened,
                 tasks,
                 on_other_era=lambda has: self._keep(Verdict(opened.negotiated.era, has, opened.sse)),
-                on_changed=lambda _: upstream.relist_wanted.set(),
+                on_changed=upstream.announced,
                 on_failed=on_failed,
             )
             try:
-                connection.listen(lambda _: upstream.relist_wanted.set(), ended, on_failed)
+                connection.listen(upstream.announced, ended, on_failed)
                 if not connection.fault:
                     self._was_ready = True
                     life.begin()
@@ -210,13 +217,18 @@ class Supervisor:
                 self._keeper.failed(error)
 
     async def _watch(self, opened: Opened, ended: Callable[[Fault], None]) -> None:
-        """Health checks of a silent server."""
+        """Health checks of a silent server: the third in a row without an answer degrades it, and mostly ends it."""
 
         def missed(misses: int) -> None:
-            text = f"did not answer {misses} of {heartbeat.MISSES} health checks"
-            self._upstream.mark("ping", _fault(self._spec.name, Kind.TIMEOUT, text) if misses else None)
+            if misses:
+                log.info("server=%s did not answer %d health checks", self._spec.name, misses)
+            busy = " while it works on a call" if opened.connection.pending else ""
+            failing = _fault(self._spec.name, Kind.TIMEOUT, f"did not answer {heartbeat.MISSES} health checks{busy}")
+            self._upstream.mark("ping", failing if misses >= heartbeat.MISSES else None)
 
-        ended(await heartbeat.watch(opened.connection, missed))
+        if fault := await heartbeat.watch(opened.connection, missed):
+            opened.connection.ending(fault)
+            ended(fault)
 
     async def _mend(self, opened: Opened, pool: Pool, breaker: Breaker, ended: Callable[[Fault], None]) -> None:
         """The open circuit of a remote server: a pause without calls, then one question that decides."""

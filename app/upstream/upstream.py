@@ -18,6 +18,7 @@ from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Members, ServerCatalog
+from app.relay.listen import ASKED_BY
 from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.leases import Asker, Lease
 from app.upstream.pool import Pool
@@ -32,6 +33,8 @@ DETAIL_KEPT = 2000
 LISTING = "lists"
 # Seconds between listings of a server whose lists are good for no time at all.
 SHORTEST_LIFE = 5.0
+# What a server says to have changed and lists as before is passed on once in so many seconds: some say so without end.
+AFFIRM_EVERY = 2.0
 
 
 class State(Enum):
@@ -78,6 +81,8 @@ class Upstream:
         self.catalog: ServerCatalog | None = None
         self.version = 0
         """Raised at each change of the catalog."""
+        self.affirmed: frozenset[str] = frozenset()
+        """While listeners are called: the kinds of list that the server says have changed and lists as before."""
         self.resting = False
         """A lazy server that nobody needs: STOPPED until the next call."""
         self.exits: deque[Exit] = deque(maxlen=EXITS_KEPT)
@@ -96,6 +101,8 @@ class Upstream:
         self.met_at = 0.0
         """When its last handshake was."""
         self._asked_at = 0.0
+        self._announced: set[str] = set()
+        self._told_at: dict[str, float] = {}
         self._pool: Pool | None = None
         self._marks: dict[str, Fault] = {}
         self._retry_at = 0.0
@@ -222,6 +229,12 @@ class Upstream:
         """Whether it was listed longer ago; one whose last listing failed is listed again by itself."""
         return LISTING not in self._marks and time.monotonic() - self.listed_at > seconds
 
+    def announced(self, kind: str) -> None:
+        """A list may have changed: list again in the background. `kind`: the one the server named, "" for none."""
+        if kind:
+            self._announced.add(kind)
+        self.relist_wanted.set()
+
     def retune(self, spec: ServerSpec) -> None:
         """A reload changed what no live connection depends on (`identity`): from here on the server is used so."""
         self.spec = spec
@@ -288,14 +301,25 @@ class Upstream:
         self.version += 1
 
     def publish(self, catalog: ServerCatalog) -> bool:
-        """A whole listing came in: it replaces the catalog, and the version rises. False if nothing differs."""
-        self.listed_at = self.published_at = time.monotonic()
+        """A whole listing came in: it replaces the catalog, and the version rises. False if nothing differs.
+
+        What the server announced is told then too: it may have changed and changed back, or where no list shows it.
+        """
+        self.listed_at = self.published_at = now = time.monotonic()
         listed, self._listed = self._listed, anyio.Event()
         listed.set()
+        said, self._announced = self._announced, set()
         if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
+            fresh = {kind for kind in said if now - self._told_at.get(kind, -AFFIRM_EVERY) >= AFFIRM_EVERY}
+            if fresh:
+                self._told_at |= dict.fromkeys(fresh, now)
+                self.affirmed = frozenset(fresh)
+                self._tell()
+                self.affirmed = frozenset()
             return False
         self.catalog = catalog
         self.version += 1
+        self._told_at = dict.fromkeys(ASKED_BY, now)
         self._tell()
         return True
 

@@ -86,6 +86,26 @@ async def aiohttp_client(url: str) -> Any:
 
 
 @contextlib.asynccontextmanager
+async def relay_client(url: str) -> Any:
+    """aiohttp as the gateway uses it; needs PYTHONPATH=."""
+    from app.upstream.http_client import HttpClient
+
+    client = HttpClient({})
+    endpoint = await client.reach(url)
+
+    async def call(body: bytes) -> bytes:
+        async with endpoint.post(HEADERS, body) as response:
+            assert response.status == 200
+            parts = b""
+            async for chunk in response.content.iter_any():
+                parts += chunk
+            return parts
+
+    yield call
+    await client.close()
+
+
+@contextlib.asynccontextmanager
 async def pyreqwest_whole(url: str) -> Any:
     from pyreqwest.client import ClientBuilder
 
@@ -193,6 +213,7 @@ async def lean_client(url: str) -> Any:
 
 CLIENTS = {
     "aiohttp": aiohttp_client,
+    "relay": relay_client,
     "pyreqwest": pyreqwest_stream,
     "pyreqwest-whole": pyreqwest_whole,
     "httpx2": httpx2_client,

@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from tests.bench import generator
 from tests.bench.endpoint import LEGACY, MARK, MODERN, Endpoint
 from tests.bench.gateway import HERE, Gateway, echo_http, echo_stdio, gateway
 from tests.bench.generator import Measured
-from tests.bench.processes import Reading, memory_mb, reading, tree, yardstick_ms
+from tests.bench.processes import Reading, Tree, memory_mb, reading, tree, yardstick_ms
 
 ERAS = (LEGACY, MODERN)
 PAYLOAD = 256
@@ -89,11 +88,11 @@ def direct_call(kind: str, era: str, connections: int, effort: Effort, http: tup
     if kind == "http":
         pid, port = http
         requests = plan(Endpoint(port, era), connections, "tools/call", "echo")
-        clocks: Callable[[int], Reading] = lambda _: reading(None, pid)  # noqa: E731
+        clocks: Callable[[int], Reading] = lambda _: reading(Tree((), ()), pid)  # noqa: E731
         measured = generator.drive(["http", "127.0.0.1", str(port)], requests, seconds, clocks)
     else:
         command = ["pipe", sys.executable, str(HERE / "echo_stdio.py")]
-        measured = generator.drive(command, pipe_plan(era, connections), seconds, partial(reading))
+        measured = generator.drive(command, pipe_plan(era, connections), seconds, lambda pid: reading(tree(pid)))
     return Row(f"call-{kind}", era, connections, "direct", measured)
 
 
@@ -105,9 +104,9 @@ def through(
     root = app.process.pid
     target = ["http", "127.0.0.1", str(app.port)]
     seconds = (effort.warm_up, effort.seconds)
-    yardstick = yardstick_ms()
-    measured = generator.drive(target, requests, seconds, lambda _: reading(root, upstream))
-    return Row(scenario, era, connections, "gateway", measured, memory_mb(tree(root).own), yardstick)
+    yardstick, running = yardstick_ms(), tree(root)
+    measured = generator.drive(target, requests, seconds, lambda _: reading(running, upstream))
+    return Row(scenario, era, connections, "gateway", measured, memory_mb(running.own), yardstick)
 
 
 def calls(effort: Effort) -> Iterator[Row | Rest]:

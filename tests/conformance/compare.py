@@ -4,7 +4,7 @@ Stricter than the suite, which counts a feature that is not advertised as skippe
 only with every check that succeeds on the bare server.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,34 +24,23 @@ class Comparison:
     direct: tuple[int, int]  # scenarios passed, checks that succeeded
     gateway: tuple[int, int]
     absent: Mapping[str, str]  # short of the bare server for a known reason: the feature is not built
-    otherwise: Mapping[str, str]  # passed, in another way than the bare server
     passing: tuple[str, ...]  # listed as absent and passing: take them off the list
     failing: Mapping[str, str]  # short of the bare server, and nothing says why
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What absent.yaml says of one revision: scenarios that are absent, and checks of others answered otherwise."""
-
-    absent: Mapping[str, str]
-    otherwise: Mapping[str, Mapping[str, str]]
+def known(revision: str) -> Mapping[str, str]:
+    """The required scenarios that absent.yaml says fall short, and why."""
+    return yaml.safe_load(ABSENT.read_text())["absent"][revision]
 
 
-def known(revision: str) -> Known:
-    written = yaml.safe_load(ABSENT.read_text())
-    return Known(written["absent"].get(revision, {}), written["otherwise"].get(revision, {}))
-
-
-def shortfall(direct: list[Check], gateway: list[Check], otherwise: Collection[str] = ()) -> str:
-    """What is missing through the gateway; "" if nothing is. Checks in `otherwise` may lack success, but not fail."""
+def shortfall(direct: list[Check], gateway: list[Check]) -> str:
+    """What is missing through the gateway; "" if nothing is."""
     if not gateway:
         return "the suite reported nothing"
     for check in gateway:
         if check.status == "FAILURE":
             return f"{check.name}: {check.why[:300]}"
     for name, count in (successes(direct) - successes(gateway)).items():
-        if name in otherwise:
-            continue
         others = [f"{check.status} {check.why[:200]}" for check in gateway if check.name == name]
         return f"{name}: {count} fewer than direct ({'; '.join(others) or 'not emitted'})"
     return ""
@@ -63,20 +52,22 @@ def tally(results: Results, missing: Mapping[str, str]) -> tuple[int, int]:
     return sum(scenario not in missing for scenario in results), checks
 
 
-def compare(revision: str, required: list[str], direct: Results, gateway: Results, said: Known) -> Comparison:
+def compare(
+    revision: str, required: list[str], direct: Results, gateway: Results, absent: Mapping[str, str]
+) -> Comparison:
+    """`absent`: the scenarios known to fall short, and why."""
     bare = {name: direct.get(name, []) for name in required}
     ours = {name: gateway.get(name, []) for name in required}
-    below = {name: why for name in required if (why := shortfall(bare[name], ours[name], said.otherwise.get(name, ())))}
+    below = {name: why for name in required if (why := shortfall(bare[name], ours[name]))}
     failed = {name: why for name in required if (why := shortfall([], bare[name]))}
     return Comparison(
         revision,
         len(required),
         tally(bare, failed),
         tally(ours, below),
-        absent={name: said.absent[name] for name in below if name in said.absent},
-        otherwise={name: "; ".join(whys.values()) for name, whys in said.otherwise.items() if name not in below},
-        passing=tuple(name for name in said.absent if name not in below),
-        failing={name: why for name, why in below.items() if name not in said.absent},
+        absent={name: absent[name] for name in below if name in absent},
+        passing=tuple(name for name in absent if name not in below),
+        failing={name: why for name, why in below.items() if name not in absent},
     )
 
 
@@ -87,7 +78,6 @@ def report(title: str, found: Comparison) -> str:
         f"  direct               {found.direct[0]:3} passed ({found.direct[1]} checks)",
         f"  through the gateway  {found.gateway[0]:3} passed ({found.gateway[1]} checks)",
         *(f"  absent   {name}: {why}" for name, why in found.absent.items()),
-        *(f"  otherwise {name}: {why}" for name, why in found.otherwise.items()),
         *(f"  PASSES   {name}: take it off absent.yaml" for name in found.passing),
         *(f"  FAILS    {name}: {why}" for name, why in found.failing.items()),
     ]

@@ -73,7 +73,9 @@ class Wire:
 
     async def send(self, raw: bytes) -> None:
         self.writer.write(raw)
-        await asyncio.wait_for(self.writer.drain(), self.patience)
+        # Not `wait_for`: Python 3.11 has it swallow a cancellation that comes together with the result.
+        async with asyncio.timeout(self.patience):
+            await self.writer.drain()
 
     async def ask(self, method: str, path: str, headers: Headers = (), body: bytes | None = None) -> Answer:
         """Sends one request with `Host` and, with a body, `Content-Length`; reads the answer's head."""
@@ -91,7 +93,8 @@ class Wire:
         return answer
 
     async def head(self) -> Answer:
-        raw = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), self.patience)
+        async with asyncio.timeout(self.patience):
+            raw = await self.reader.readuntil(b"\r\n\r\n")
         status, *fields = raw.decode("latin-1").split("\r\n")[:-2]
         pairs = [(name, value.strip()) for name, _, value in (line.partition(":") for line in fields)]
         answer = Answer(int(status.split(" ")[1]), pairs)
@@ -103,7 +106,11 @@ class Wire:
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body in the pieces it arrives in, to its end."""
-        while piece := await asyncio.wait_for(self._piece(), self.patience):
+        while True:
+            async with asyncio.timeout(self.patience):
+                piece = await self._piece()
+            if not piece:
+                return
             yield piece
 
     async def _piece(self) -> bytes:
@@ -170,11 +177,12 @@ class Caller:
     version: str | None = None
     session: str | None = None
     patience: float = PATIENCE
+    accept: str = BOTH
     last_id: int = 0
 
     def headers(self, method: str = "", params: Json | None = None) -> list[tuple[str, str]]:
         """The headers a well-behaved client of this era sends with `method`."""
-        found = [("Content-Type", "application/json"), ("Accept", BOTH)]
+        found = [("Content-Type", "application/json"), ("Accept", self.accept)]
         if self.key is not None:
             found.append(("Authorization", f"Bearer {self.key}"))
         if self.era == "modern":

@@ -49,10 +49,12 @@ async def test_a_good_notification_is_accepted_without_a_word(client: MakeCaller
         '{"jsonrpc":"2.0"}',
         '{"method":"notifications/initialized"}',
         '{"jsonrpc":"2.0","method":""}',
+        '{"jsonrpc":"2.0","method":"notifications/initialized","params":5}',
+        '{"jsonrpc":"2.0","method":"notifications/initialized","params":[]}',
     ],
 )
 async def test_a_bad_notification_is_refused_without_an_id(client: MakeCaller, era: str, body: str) -> None:
-    message = await refused(client(era), body, 400, -32600)
+    message = await refused(client(era), body, 400, -32600, -32602)
     assert message.get("id") is None
 
 

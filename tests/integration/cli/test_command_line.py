@@ -180,6 +180,14 @@ def test_check_says_which_names_went_to_another_server(tmp_path: Path) -> None:
     assert re.search(r"warning: second: whoami is listed as whoami_[0-9a-f]{8}: first has whoami", checked.stdout)
 
 
+def test_commands_on_this_machine_work_where_hosts_are_checked() -> None:
+    hosts = {"MCP_ALLOWED_HOSTS": "mcp.example.com, 127.0.0.1"}
+    with running_gateway({"mcpServers": {"bench": workbench("bench")}}, env=hosts) as gateway:
+        assert "bench__whoami" in listed(app(gateway, "tools", **hosts))
+        assert app(gateway, "doctor", **hosts).returncode == 0
+        assert app(gateway, "healthcheck", MCP_PORT=str(gateway.port), **hosts).returncode == 0
+
+
 def test_doctor_tells_of_servers_and_of_what_is_hidden_from_a_client(gateway: Gateway) -> None:
     done = app(gateway, "doctor")
     assert (done.returncode, done.stderr) == (0, "")

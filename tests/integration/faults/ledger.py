@@ -1,7 +1,8 @@
 """Which test proves what is promised of each fault (RELIABILITY.md, table 2b) that concerns a server or the config.
 
 A path below `tests/` and the name of a test; several where the promise has several numbers. `test_ledger.py` sees to it
-that every fault is here and every test exists.
+that every fault is here and every test exists. Promises below a second (F01: 100 ms, F02: 5 ms, F08: +20 %, F09 and
+F46: 50 ms) are measured by `figures.py`: tests assert them to a second, where a busy machine cannot make them fail.
 """
 
 STDIO = "integration/faults/test_f01_to_f19_stdio.py"
@@ -14,7 +15,7 @@ SUPERVISION = "integration/upstream/test_supervision.py"
 STOP = "integration/process/test_stop.py"
 STOPS = "integration/process/test_stop_serving.py"
 
-_DEATH = f"{STDIO}::test_f01_f17_calls_of_a_dead_server_fail_within_100_ms_and_say_why_and_nobody_else_notices"
+_DEATH = f"{STDIO}::test_f01_f17_calls_of_a_dead_server_fail_at_once_and_say_why_and_nobody_else_notices"
 _START = f"{STDIO}::test_f03_f18_who_hangs_or_cannot_start_is_named_and_neither_the_start_nor_anybody_waits"
 _DEAF = f"{MOUNTS}::test_f35_f40_without_inotify_edits_are_found_within_5_s_and_a_revoked_key_is_refused_within_2"
 
@@ -38,18 +39,18 @@ PROOFS: dict[str, tuple[str, ...]] = {
     ),
     "F07": (f"{MISDEEDS}::test_invalid_utf8_spoils_its_character_and_nothing_else",),
     "F08": (
-        f"{STDIO}::test_f08_100_mb_on_stderr_leave_the_calls_of_others_as_quick_as_they_were",
+        f"{STDIO}::test_f08_100_mb_on_stderr_are_logged_within_a_budget_and_no_other_call_waits_for_them",
         f"{MISDEEDS}::test_a_hundred_megabytes_on_stderr_are_taken_and_logged_within_a_budget",
     ),
     "F09": (
-        f"{STDIO}::test_f09_a_line_too_long_costs_the_loop_no_50_ms_and_no_more_than_twice_the_limit",
+        f"{STDIO}::test_f09_a_line_too_long_never_holds_the_loop_and_costs_no_more_than_twice_the_limit",
         f"{MISDEEDS}::test_a_line_over_the_limit_is_skipped_and_the_calls_in_flight_are_told",
         f"{MISDEEDS}::test_a_line_without_an_end_ends_the_server",
     ),
     "F13": (f"{LIVES}::test_twenty_stubborn_servers_and_their_grandchildren_are_gone_within_five_seconds",),
     "F14": (
         f"{LIVES}::test_what_a_child_leaves_behind_is_gone_one_second_after_its_stop",
-        f"{LIVES}::test_what_a_crashed_child_leaves_behind_is_found",
+        f"{LIVES}::test_what_a_crashed_child_leaves_behind_is_found_at_once_also_beside_an_older_one",
     ),
     "F15": (f"{STDIO}::test_f15_a_hundred_restarts_leave_no_zombie_no_descriptor_no_thread_and_no_task",),
     "F17": (_DEATH, f"{MISDEEDS}::test_what_memory_pressure_does_is_named_so"),

@@ -1,4 +1,4 @@
-"""Faults of stdio servers, in the numbers promised, through a gateway (RELIABILITY.md F01 to F09, F15, F17 to F22)."""
+"""Faults of stdio servers through a gateway (RELIABILITY.md F01 to F09, F15, F17 to F22); `figures.py` has the ms."""
 
 import asyncio
 import json
@@ -7,8 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault
 from app.upstream import backoff
 from app.upstream.upstream import State
+from tests.integration.faults.figures import at, latencies, undisturbed, watched_loop
 from tests.integration.faults.place import KEYS, Place, placed, seconds_since, told
-from tests.support.processes import eventually, rss_of
+from tests.support.processes import eventually
 from tests.support.programs import SERVERS, workbench
 from tests.support.upstreams import ask, fails, lease_of, reaches, running, wayward
 from tests.support.wire import Reply
@@ -27,8 +27,6 @@ from tests.support.wire import Reply
 # Says hello, waits for the client's, and ends.
 SHORT_LIVED = """printf x >>"$0"; read -r line; printf '%s\\n' '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":\
 "2025-11-25","capabilities":{},"serverInfo":{"name":"short","version":"1"}}}'; read -r line; exit 3"""
-# A tick of the loop in 5 ms; what a machine that is busy otherwise adds to one of a hundred says nothing of us.
-TICK, LAG = 0.005, 0.05
 
 
 def entry(*options: str, **members: object) -> dict[str, object]:
@@ -53,36 +51,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield found
 
 
-async def latencies(place: Place, over: asyncio.Event, at_least: int = 0) -> list[float]:
-    """What each call on the bystander took, one after the other; a call that fails fails the test."""
-    caller, took = place.caller(), list[float]()
-    async with await caller.wire() as wire:
-        while not over.is_set() or len(took) < at_least:
-            began = time.monotonic()
-            reply = await caller.call("bystander__whoami", wire=wire)
-            assert reply.text.startswith("bystander ")
-            took.append(seconds_since(began))
-    return sorted(took)
-
-
-def at(share: float, ordered: list[float]) -> float:
-    return ordered[int(len(ordered) * share)]
-
-
-async def undisturbed(place: Place) -> list[float]:
-    over = asyncio.Event()
-    over.set()
-    return await latencies(place, over, 300)
-
-
 @pytest.mark.parametrize(
     ("number", "said"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGKILL, "when memory runs out"), (0, "code 3")]
 )
-async def test_f01_f17_calls_of_a_dead_server_fail_within_100_ms_and_say_why_and_nobody_else_notices(
+async def test_f01_f17_calls_of_a_dead_server_fail_at_once_and_say_why_and_nobody_else_notices(
     place: Place, number: int, said: str
 ) -> None:
     await asyncio.to_thread(place.reaches, "victim", "ready")
-    before, over = await undisturbed(place), asyncio.Event()
+    over = asyncio.Event()
     pid = json.loads((await place.call("victim", "descriptors")).text)["pid"]
     async with asyncio.TaskGroup() as tasks:
         calm = tasks.create_task(latencies(place, over))
@@ -101,8 +77,8 @@ async def test_f01_f17_calls_of_a_dead_server_fail_within_100_ms_and_say_why_and
         assert reply.status == 200
         assert "'victim'" in told(reply)
         assert said in told(reply)
-    assert took < 0.1 + 3 * at(0.99, before), "100 ms, and what the machine makes any call wait"
-    assert at(0.99, calm.result()) < max(0.1, 3 * at(0.99, before))
+    assert took < 1
+    assert calm.result()[-1] < 1
     if number == signal.SIGKILL:
         eventually(lambda: said in place.details("victim").get("fault", ""), 2, "health says it")
     await asyncio.to_thread(place.reaches, "victim", "ready")
@@ -149,8 +125,10 @@ async def test_f05_a_call_without_an_answer_ends_at_its_deadline_and_what_comes_
     assert "too late" not in told(journal)
 
 
-async def test_f08_100_mb_on_stderr_leave_the_calls_of_others_as_quick_as_they_were(place: Place) -> None:
-    before, over = await undisturbed(place), asyncio.Event()
+async def test_f08_100_mb_on_stderr_are_logged_within_a_budget_and_no_other_call_waits_for_them(
+    place: Place,
+) -> None:
+    over = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
         others = tasks.create_task(latencies(place, over))
         size, began = len(place.gateway.log()), time.monotonic()
@@ -159,8 +137,7 @@ async def test_f08_100_mb_on_stderr_leave_the_calls_of_others_as_quick_as_they_w
     took = seconds_since(began)
     written = len(place.gateway.log()) - size
     assert written < 64 * 1024 * (took + 8), "64 kB a second, and what each line adds"
-    # A fifth slower at most; the rest is what one measurement differs from the next by.
-    assert at(0.5, others.result()) < 1.2 * at(0.5, before) + 0.002
+    assert others.result()[-1] < 1
 
 
 async def test_f19_a_child_gets_nothing_of_the_gateways_own(place: Place) -> None:
@@ -186,38 +163,8 @@ async def test_f22_a_killed_worker_takes_its_children_along_within_1_s_and_calls
     place.gateway.note_tree()
 
 
-class Watched:
-    """How long the loop was away, and how far our memory grew."""
-
-    def __init__(self) -> None:
-        self.lags: list[float] = []
-        self.start = self.peak = rss_of(os.getpid())
-
-    @property
-    def grown(self) -> int:
-        """Kilobytes."""
-        return self.peak - self.start
-
-    async def watch(self) -> None:
-        while True:
-            began = time.monotonic()
-            await asyncio.sleep(TICK)
-            self.lags.append(seconds_since(began) - TICK)
-            self.peak = max(self.peak, rss_of(os.getpid()))
-
-
-@asynccontextmanager
-async def watched_loop() -> AsyncIterator[Watched]:
-    """Watches while the block lasts."""
-    watched = Watched()
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(watched.watch())
-        yield watched
-        task.cancel()
-
-
 @pytest.mark.parametrize("tool", ["long_line", "endless_line"])
-async def test_f09_a_line_too_long_costs_the_loop_no_50_ms_and_no_more_than_twice_the_limit(tool: str) -> None:
+async def test_f09_a_line_too_long_never_holds_the_loop_and_costs_no_more_than_twice_the_limit(tool: str) -> None:
     async with running(wayward()) as [server]:
         lease = await lease_of(server)
         async with watched_loop() as watched:
@@ -227,7 +174,7 @@ async def test_f09_a_line_too_long_costs_the_loop_no_50_ms_and_no_more_than_twic
                 await reaches(server, State.BACKOFF)
             else:
                 assert await ask(lease, "echo", patience=20) == "{}"
-        assert at(0.99, sorted(watched.lags)) < LAG
+        assert max(watched.lags) < 1
         assert watched.grown < 2 * 16 * 1024
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.gateway import Gateway, running_gateway, started_gateway
@@ -120,6 +121,13 @@ def test_the_control_socket_is_for_our_own_user_alone_and_goes_with_the_gateway(
 def test_a_data_directory_that_cannot_be_written_is_a_warning() -> None:
     with running_gateway(EMPTY, app=BARE, env={"MCP_DATA_DIR": "/proc/nothing"}) as gateway:
         assert "no control socket (MCP_DATA_DIR)" in gateway.log()
+        assert "MCP_DATA_DIR=/proc/nothing cannot be written" in gateway.log()
+
+
+def test_servers_find_the_programs_of_our_own_environment_after_those_of_the_machine() -> None:
+    with running_gateway(EMPTY, app=BARE, env={"PATH": "/usr/bin:/bin"}) as gateway:
+        environment = Path(f"/proc/{gateway.worker().pid}/environ").read_text().split("\0")
+    assert f"PATH=/usr/bin:/bin:{sys.prefix}/bin:{sys.prefix}/node" in environment
 
 
 def test_launcher_and_arbiter_load_no_framework_and_stay_small() -> None:

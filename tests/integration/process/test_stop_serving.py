@@ -71,6 +71,7 @@ async def test_a_stop_answers_the_call_in_flight_ends_the_stream_and_leaves_nobo
             assert await ended == 0
             took = time.monotonic() - begun
         assert took < 6, f"{took:.2f} s\n{gateway.log()}"
+        assert "left in connection" not in gateway.log(), "nginx quits once the streams have ended"
         assert len(rest) <= 1
         assert survivors(family) == []
         for wire in (idle, stream):
@@ -83,7 +84,10 @@ async def test_a_killed_worker_or_arbiter_is_replaced_and_serves_again(which: Ca
         caller = _caller(gateway, "modern")
         await _listed(caller)
         family = _family(gateway)
+        former = gateway.worker()
         os.kill(which(gateway).pid, signal.SIGKILL)
+        await asyncio.to_thread(eventually, lambda: not former.alive, 2.0, "the old worker is gone")
+        # What the server started ignores being asked, and is killed two seconds after it lost its parent.
         await asyncio.to_thread(eventually, lambda: not survivors(family), 5.0, "the old servers")
         await asyncio.to_thread(gateway.wait_until_live)
         await _listed(caller)

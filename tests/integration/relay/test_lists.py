@@ -185,12 +185,14 @@ async def test_discover_tells_what_this_client_can_use(client: MakeCaller) -> No
 
 
 @pytest.mark.requirement("features.declared")
-async def test_a_client_of_a_server_with_tools_alone_is_offered_tools_alone(client: MakeCaller) -> None:
+async def test_a_client_is_offered_what_its_servers_have_and_a_session_what_they_may_come_to_have(
+    client: MakeCaller,
+) -> None:
     path = "/servers/plain/mcp"
     discovered = (await client(era="modern", path=path).ask("server/discover")).result
     assert set(discovered["capabilities"]) == {"tools"}
     initialized = (await client(path=path).initialize()).result
-    assert set(initialized["capabilities"]) == {"tools"}
+    assert set(initialized["capabilities"]) == {"tools", "prompts", "resources"}
 
 
 async def test_ping_is_answered_in_the_era_that_has_it(client: MakeCaller) -> None:

@@ -34,6 +34,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             "asker": {"url": f"http://127.0.0.1:{one}/mcp"},
             "modern": {"url": f"http://127.0.0.1:{two}/mcp", "era": "modern"},
             "local": {"command": PROGRAM[0], "args": [*PROGRAM[1:], "stdio"], "era": "modern"},
+            "rooted": {"command": PROGRAM[0], "args": [*PROGRAM[1:], "stdio"], "era": "modern", "roots": True},
         }
         with running_gateway({"mcpServers": config}, keys={}, env=env) as running:
             yield running
@@ -46,9 +47,9 @@ def caller(house: Gateway, key: str = WIDE, era: str = "modern", **more: Any) ->
 @pytest.fixture(autouse=True)
 async def listed(house: Gateway) -> None:
     async def all_there() -> bool:
-        return len((await caller(house).ask("tools/list")).result["tools"]) == 9
+        return len((await caller(house).ask("tools/list")).result["tools"]) == 12
 
-    await until(all_there, "all three servers are listed", 30)
+    await until(all_there, "all four servers are listed", 30)
 
 
 @asynccontextmanager
@@ -162,6 +163,7 @@ async def test_a_server_hears_what_the_client_of_the_very_request_can_do(house: 
     assert await told("asker", _meta=able()["_meta"]) == ALL
     assert await told("asker", OTHER) == {}
     assert await told("local", _meta=able()["_meta"]) == {"elicitation": {"form": {}}, "sampling": {}}
+    assert await told("rooted", _meta=able()["_meta"]) == ALL
     tasks = {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}
     assert await told("asker", _meta={META + "clientCapabilities": tasks}) == tasks
 

@@ -83,18 +83,50 @@ async def patient_lease(server: Upstream) -> Lease:
     return await lease_of(server)
 
 
-async def test_a_server_that_stands_still_is_degraded_then_started_again_while_others_serve(
+async def test_a_server_that_stands_still_is_degraded_at_the_third_miss_and_started_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heartbeat, "SILENCE", 0.3)
     monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.2,))
     async with running(wayward()) as [server]:
         pid = json.loads(await ask(await lease_of(server), "descriptors"))["pid"]
+        states: list[State] = []
+        server.add_listener(lambda one: states.append(one.state))
         os.kill(pid, signal.SIGSTOP)
-        await reaches(server, State.DEGRADED)
         await reaches(server, State.BACKOFF)
+        assert states[0] is State.DEGRADED
         assert "3 health checks" in server.reason
         assert json.loads(await ask(await patient_lease(server), "descriptors"))["pid"] != pid
+
+
+async def test_a_server_that_does_one_thing_at_a_time_keeps_the_call_that_its_timeout_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.2)
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.1,))
+    async with running(wayward()) as [server]:
+        lease = await lease_of(server)
+        busy = start(lease, "allocate", mb=1, hold=2)
+        await reaches(server, State.DEGRADED)
+        assert "while it works on a call" in server.reason
+        assert isinstance(await busy.outcome(), Result)
+        await reaches(server, State.READY)
+        assert lease.connection.fault is None
+
+
+async def test_every_session_of_a_pool_is_watched_and_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.3)
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.2,))
+    async with running(wayward(pool="client")) as [server]:
+        await reaches(server, State.READY)
+        leases = {name: await lease_of(server, key=name) for name in ("ann", "ben")}
+        pids = {name: json.loads(await ask(lease, "descriptors"))["pid"] for name, lease in leases.items()}
+        os.kill(pids["ann"], signal.SIGSTOP)
+        await gone(pids["ann"], patience=10)
+        assert server.state is State.READY
+        lease = await lease_of(server, key="ann")
+        assert json.loads(await ask(lease, "descriptors"))["pid"] != pids["ann"]
+        assert json.loads(await ask(leases["ben"], "descriptors"))["pid"] == pids["ben"]
 
 
 async def test_tools_are_listed_from_the_first_moment_after_a_restart_and_also_if_the_server_is_gone(

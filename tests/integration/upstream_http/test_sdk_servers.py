@@ -38,7 +38,7 @@ async def test_a_server_of_both_eras_is_used_in_the_era_of_the_client(
     async with running(remote(sdk2[mode], kind)) as [server]:
         await reaches(server, State.READY, STARTUP)
         assert server.catalog
-        assert [tool.key for tool in server.catalog.tools] == ["add", "count", "sleep"]
+        assert {"add", "count", "sleep"} <= {tool.key for tool in server.catalog.tools}
         for era in Era:
             lease = await lease_of(server, era)
             assert lease.era is era

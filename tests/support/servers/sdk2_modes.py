@@ -3,11 +3,10 @@
 Run by `.venv/bin/python`; listens on a free loopback port and says which on standard error as `LISTENING port`.
 """
 
-import socket
 import sys
 
 import anyio
-import uvicorn
+from everyday import furnish, listen
 from mcp.server.mcpserver import Context, MCPServer
 
 server = MCPServer("modes")
@@ -19,12 +18,7 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-@server.tool()
-async def count(steps: int, ctx: Context) -> str:
-    """Reports progress at every step."""
-    for step in range(1, steps + 1):
-        await ctx.report_progress(step, steps)
-    return f"counted to {steps}"
+furnish(server, Context)
 
 
 @server.tool()
@@ -36,7 +30,4 @@ async def sleep(seconds: float) -> str:
 
 
 if __name__ == "__main__":
-    bound = socket.create_server(("127.0.0.1", 0))
-    print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-    app = server.streamable_http_app(json_response="json" in sys.argv, stateless_http="stateless" in sys.argv)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run(sockets=[bound])
+    listen(server.streamable_http_app(json_response="json" in sys.argv, stateless_http="stateless" in sys.argv))

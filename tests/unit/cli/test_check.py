@@ -67,8 +67,9 @@ def test_a_prefix_that_makes_names_too_long_for_clients_is_said(shell: Shell) ->
     [
         ({"pool": "auto"}, "at most 1 process"),
         ({"pool": "one"}, "at most 1 process"),
-        ({"pool": "client"}, "at most 2 processes"),
-        ({"pool": "session"}, "at most 2,000 processes"),
+        ({"pool": "client"}, "at most 3 processes"),
+        ({"pool": "session"}, "at most 101 processes"),
+        ({"pool": "client", "era": "mirror"}, "at most 5 processes"),
         ({"era": "mirror"}, "at most 2 processes"),
     ],
 )

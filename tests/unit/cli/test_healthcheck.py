@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.cli.healthcheck import listener
+from app.cli.healthcheck import host_name, listener
 from tests.unit.cli.conftest import Shell
 
 
@@ -41,6 +41,19 @@ def test_the_port_may_stand_in_the_env_file(shell: Shell, front: str) -> None:
 )
 def test_it_follows_host_and_port(env: dict[str, str], where: tuple[str, int]) -> None:
     assert listener(env) == where
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({}, "localhost"),
+        ({"MCP_ALLOWED_HOSTS": "mcp.example.com:443, other.example"}, "mcp.example.com:443"),
+        ({"MCP_ALLOWED_HOSTS": "*"}, "localhost"),
+        ({"MCP_DISABLE_AUTH": "true", "MCP_HOST": "192.0.2.1"}, "localhost"),
+    ],
+)
+def test_it_asks_under_a_name_that_is_served(env: dict[str, str], name: str) -> None:
+    assert host_name(env) == name
 
 
 def test_it_loads_no_library(shell: Shell) -> None:

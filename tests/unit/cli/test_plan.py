@@ -1,13 +1,18 @@
-"""`plan` where no gateway runs; what it says of a running one is in tests/integration/reload."""
+"""`plan` where no gateway runs; what it says of a running one is in tests/integration/life."""
 
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from app.cli.plan import Live, _against, _lines, _listed
+from app.cli.plan import Changes, Live, _against, _kept, _lines, _listed
 from app.config.identity import fingerprint, identity
+from app.config.settings import Settings
 from app.config.snapshot import ServerSpec, Snapshot, ToolFilter
+from app.relay.catalog import Item, ServerCatalog
+from app.relay.policy import Grant
+from app.upstream.catalogs import Catalogs
 from tests.unit.cli.conftest import Shell
 
 SPEC = ServerSpec("a", "a", "stdio", "a", command="x")
@@ -62,10 +67,22 @@ def test_what_runs_is_known_by_what_it_is_and_by_its_whole_entry() -> None:
 
 def test_a_filter_and_a_prefix_decide_on_the_names_that_clients_see() -> None:
     spec = ServerSpec("a", "a", "stdio", "p", tools=ToolFilter(("read_*",)))
-    assert _listed(spec, ["read_file", "write_file"]) == {"p__read_file"}
-    assert list(_lines("ann", [], [], [])) == ["ann: no change"]
-    assert list(_lines("ann", ["x"], ["y", "z"], ["new"])) == [
+    own = ["read_file", "read_key", "write_file"]
+    assert _listed(spec, Grant(["*", "!a:*key"]), own) == {"p__read_file"}
+    found = Changes()
+    assert list(_lines("ann", found)) == ["ann: no change"]
+    found.gains, found.loses, found.changed, found.later = ["x"], ["y", "z"], ["same"], ["new"]
+    assert list(_lines("ann", found)) == [
         "ann: gains x",
         "ann: loses y z",
+        "ann: may see changed same",
         "ann: sees what new will list, which is known once it runs",
     ]
+
+
+def test_what_a_server_listed_last_is_known_for_the_same_entry_alone(tmp_path: Path) -> None:
+    chosen = Settings(data_dir=str(tmp_path))
+    assert _kept(chosen, SPEC) is None
+    Catalogs(tmp_path).put("a", identity(SPEC), ServerCatalog(tools=(Item("echo", {"name": msgspec.Raw(b'"echo"')}),)))
+    assert _kept(chosen, SPEC) == ["echo"]
+    assert _kept(chosen, ServerSpec("a", "a", "stdio", "a", command="y")) is None

@@ -81,6 +81,7 @@ def test_every_spelling_of_a_transport_is_read(members: dict[str, str], kind: st
         ({"command": "x", "cwd": 5}, "mcpServers.a.cwd", "must be a string, not a number"),
         ({"url": "http://h", "headers": {"A B": "x"}}, "mcpServers.a.headers", "no valid header"),
         ({"url": "http://h", "headers": {"A": "x\ny"}}, "mcpServers.a.headers", "no valid header"),
+        ({"headers": {"authorization": "x"}, "url": "http://me:x@h"}, "mcpServers.a.headers", "URL's user too"),
         ({"command": "x", "timeout": 0}, "mcpServers.a.timeout", "a number of seconds above 0"),
         ({"command": "x", "timeout": -1}, "mcpServers.a.timeout", "a number of seconds above 0"),
         ({"command": "x", "timeout": True}, "mcpServers.a.timeout", "must be a number of seconds, not a boolean"),

@@ -31,7 +31,8 @@ def inbound(method: str, era: Era = Era.LEGACY, **params: object) -> Inbound:
 def test_the_handshake_tells_revision_capabilities_and_the_servers_instructions() -> None:
     found = msgspec.json.decode(answers.initialize(VIEW, "2025-06-18"))
     assert found["protocolVersion"] == "2025-06-18"
-    assert found["capabilities"] == {"tools": {"listChanged": True}}
+    told = {"listChanged": True}
+    assert found["capabilities"] == {"tools": told, "prompts": told, "resources": told}
     assert found["serverInfo"]["name"] == "mcp-proxy"
     assert found["instructions"] == "# a\nUse x."
 
@@ -71,6 +72,12 @@ def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
     found = answers.listing(VIEW, inbound("tools/list", cursor=""), method)
     assert isinstance(found, Fault)
     assert found.kind is Kind.INVALID_PARAMS
+
+
+def test_a_cursor_of_null_is_none() -> None:
+    """Some clients write every member that could be there."""
+    method = METHODS["tools/list"]
+    assert b'"a__x"' in answers.listing(VIEW, inbound("tools/list", cursor=None), method)
 
 
 @pytest.mark.parametrize("name", ["prompts/list", "completion/complete"])

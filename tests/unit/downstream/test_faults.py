@@ -46,6 +46,12 @@ def test_without_a_readable_id_there_is_none() -> None:
     assert "id" not in json.loads(to_answer(Fault(Kind.PARSE_ERROR, "x"), b"", Era.LEGACY, "")[1])
 
 
+def test_what_names_no_request_is_refused_by_its_status_in_either_era() -> None:
+    fault = Fault(Kind.INVALID_PARAMS, "x")
+    assert [to_answer(fault, b"", era, "")[0] for era in Era] == [400, 400]
+    assert to_answer(fault, b"1", Era.LEGACY, "")[0] == 200
+
+
 def test_the_401_and_the_404_are_the_contracts_to_the_letter() -> None:
     text = "Missing or unknown API key. Send: Authorization: Bearer <key>"
     assert to_answer(Fault(Kind.UNAUTHENTICATED, text), b"", Era.LEGACY, "") == (

@@ -7,7 +7,7 @@ import pytest
 from litestar.exceptions import NotFoundException
 
 from app.config.settings import Settings
-from app.downstream.authenticators import Authenticator
+from app.downstream.authenticators import Authenticator, Way
 from app.downstream.guards import Guards, principal_of
 from app.downstream.refusals import Refused
 from app.protocol.faults import Kind
@@ -15,9 +15,9 @@ from tests.unit.downstream.conftest import ANN, KEYRING, key_of
 from tests.unit.downstream.wire import scope
 
 
-def guards(**settings: Any) -> Guards:
+def guards(way: Way = "direct", **settings: Any) -> Guards:
     chosen = Settings(**settings)
-    return Guards(chosen, Authenticator(chosen, lambda: KEYRING, lambda _: "direct"))
+    return Guards(chosen, Authenticator(chosen, lambda: KEYRING, lambda _: way))
 
 
 def connection(*headers: tuple[bytes, bytes], method: str = "POST", path: bytes = b"/mcp") -> Any:
@@ -61,6 +61,7 @@ async def test_host_names_are_checked_where_they_are_named_or_keys_are_off() -> 
     assert await refusal(guards().requires_own_site, foreign) is None
     assert await refusal(guards(allowed_hosts=("mcp.example",)).requires_own_site, foreign) is Kind.FORBIDDEN_HOST
     assert await refusal(guards(disable_auth="loopback").requires_own_site, foreign) is Kind.FORBIDDEN_HOST
+    assert await refusal(guards("control", allowed_hosts=("mcp.example",)).requires_own_site, foreign) is None
     ours = connection((b"host", b"mcp.example:8080"))
     assert await refusal(guards(allowed_hosts=("mcp.example",)).requires_own_site, ours) is None
 

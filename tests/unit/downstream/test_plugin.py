@@ -1,5 +1,6 @@
 """Everything of ours that Litestar carries, seen from the wire."""
 
+import asyncio
 import gc
 import json
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from app.config.settings import Settings
 from app.downstream import plugin as module
 from app.downstream.faults import NOT_FOUND
 from app.downstream.plugin import GatewayPlugin
+from app.gateway import driver
 from app.gateway.drain import Drain
 from app.gateway.gateway import Gateway
 from tests.support.house import eventually, owned, snapshot_of
@@ -69,6 +71,35 @@ async def test_one_servers_endpoint_knows_which_server_it_is(site: Site) -> None
         called = message("tools/call", {"name": "whoami"})
         wire = await site.ask("POST", f"/servers/{server}/mcp", key_of(ANN), body=called)
         assert told(wire)["result"]["content"][0]["text"].startswith(f"{server} ")
+
+
+@pytest.mark.parametrize("settle", [driver.SETTLE, 0], ids=["short", "lasting"])
+@pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
+async def test_a_call_leaves_nothing_to_the_garbage_collector(
+    site: Site, monkeypatch: pytest.MonkeyPatch, modern: bool, settle: float
+) -> None:
+    """A run of the collector stalls every other call: under load its work is what the slowest calls wait for."""
+    monkeypatch.setattr(driver, "SETTLE", settle)
+    named = headers("tools/call", "a__whoami", modern=modern)[3:]
+    called = message("tools/call", {"name": "a__whoami"}, modern=modern)
+
+    async def call() -> None:
+        wire = await site.ask("POST", "/mcp", key_of(ANN), *named, body=called)
+        assert wire.status == 200, wire.body
+
+    await call()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(5):
+            await call()
+            await asyncio.sleep(0)  # the end of what a call began
+        gc.collect()
+        left = {type(found).__qualname__ for found in gc.garbage if type(found).__module__.startswith("app.")}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert left == set()
 
 
 async def test_a_server_the_key_does_not_reach_is_not_there(site: Site) -> None:

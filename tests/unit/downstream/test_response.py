@@ -15,6 +15,8 @@ from app.relay.events import Noticed, PeerError, Result
 from tests.unit.downstream.wire import Wire
 
 BOTH = Accept(json=True, stream=True)
+STREAM = Accept(json=False, stream=True, stream_first=True)
+RATHER_A_STREAM = Accept(json=True, stream=True, stream_first=True)
 RESULT = Result(msgspec.Raw(b'{"content":[]}'), Era.LEGACY)
 PROGRESS = Noticed("notifications/progress", msgspec.Raw(b'{"progressToken":9,"progress":1}'))
 
@@ -67,16 +69,18 @@ async def test_a_client_that_takes_json_alone_gets_the_answer_and_nothing_before
     assert json.loads(wire.body)["id"] == "id"
 
 
-async def test_a_client_that_takes_streams_alone_gets_one() -> None:
+@pytest.mark.parametrize("accept", [STREAM, RATHER_A_STREAM])
+async def test_a_client_that_takes_streams_alone_or_rather_gets_one(accept: Accept) -> None:
     wire = Wire()
-    await answer(wire, accept=Accept(json=False, stream=True)).reply(RESULT)
+    await answer(wire, accept=accept).reply(RESULT)
     assert wire.headers[b"content-type"] == b"text/event-stream"
     assert wire.body.count(b"data: ") == 1
 
 
-async def test_a_client_that_takes_streams_alone_is_told_a_status_that_says_something() -> None:
+@pytest.mark.parametrize("accept", [STREAM, RATHER_A_STREAM])
+async def test_a_client_that_takes_streams_alone_or_rather_is_told_a_status_that_says_something(accept: Accept) -> None:
     wire = Wire()
-    await answer(wire, accept=Accept(json=False, stream=True)).reply(Fault(Kind.UNKNOWN_SESSION, "again"))
+    await answer(wire, accept=accept).reply(Fault(Kind.UNKNOWN_SESSION, "again"))
     assert (wire.status, json.loads(wire.body)["error"]["message"]) == (404, "again")
 
 

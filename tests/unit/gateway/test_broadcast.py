@@ -25,6 +25,11 @@ class Listed(ListedServer):
     """A server as the broadcast sees it."""
 
     refreshed = 0
+    affirmed: frozenset[str] = frozenset()
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.spec = spec(name)
 
     def add_listener(self, listener):  # type: ignore[no-untyped-def] # as the upstream's
         super().add_listener(listener)
@@ -41,6 +46,12 @@ class Listed(ListedServer):
         self.catalog, self.version = ServerCatalog(**found), self.version + 1
         self.stir()
 
+    def affirms(self, *kinds: str) -> None:
+        """It says that they have changed, and lists what it did before."""
+        self.affirmed = frozenset(kinds)
+        self.stir()
+        self.affirmed = frozenset()
+
     def stir(self) -> None:
         """A change of state."""
         for listener in self.listeners:
@@ -49,7 +60,7 @@ class Listed(ListedServer):
 
 @pytest.fixture
 def servers() -> dict[str, Listed]:
-    return {"a": Listed(), "b": Listed()}
+    return {name: Listed(name) for name in ("a", "b")}
 
 
 @pytest.fixture
@@ -119,6 +130,20 @@ async def test_the_same_list_again_and_a_change_of_state_tell_nobody(
     assert await nothing(ann), "back before anybody looked"
 
 
+async def test_a_servers_word_that_a_list_changed_reaches_those_who_see_the_server_once(
+    broadcast: Broadcast, servers: dict[str, Listed]
+) -> None:
+    ann, bob, at_b = broadcast.subscribe(ANN), broadcast.subscribe(BOB), broadcast.subscribe(ANN, "b")
+    servers["a"].affirms("tools")
+    assert await told(ann) == "tools"
+    assert await nothing(ann)
+    assert not bob._pending
+    assert not at_b._pending
+    servers["b"].affirms("prompts", "tools")
+    for listener in (ann, bob, at_b):
+        assert {await told(listener), await told(listener)} == {"tools", "prompts"}
+
+
 async def test_a_storm_of_changes_is_one_per_look_and_the_last_one_counts(
     broadcast: Broadcast, servers: dict[str, Listed]
 ) -> None:
@@ -167,7 +192,7 @@ async def test_a_list_is_rendered_once_for_all_who_see_the_same(
 async def test_another_set_of_servers_is_a_change_and_those_gone_are_heard_no_more(
     broadcast: Broadcast, servers: dict[str, Listed]
 ) -> None:
-    fresh = Listed()
+    fresh = Listed("b")
     broadcast.watch([servers["a"], fresh])  # type: ignore[list-item] # played upstreams
     assert [len(servers["a"].listeners), len(servers["b"].listeners), len(fresh.listeners)] == [2, 1, 1]
     broadcast.watch([])
@@ -208,6 +233,29 @@ async def test_a_listener_whose_scopes_are_edited_is_told_what_that_changed(
     assert await told(ann) == "tools"
     assert ann.principal is narrower
     assert await nothing(ann)
+
+
+async def test_a_bug_met_with_one_listener_is_logged_and_the_others_are_told_on(
+    broadcast: Broadcast, servers: dict[str, Listed], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Principal:
+        raise RuntimeError("no keys today")
+
+    bad, good = broadcast.subscribe(Principal("bad", Grant(["a:x"]))), broadcast.subscribe(ANN)
+    view = broadcast._view
+    monkeypatch.setattr(broadcast, "_view", lambda grant, only: view(grant, only) if grant is ANN.grant else 1 / 0)
+    for names in (["x"], ["x", "y"]):
+        servers["a"].offers(tools=names)
+        assert await told(good) == "tools"
+    bad.renew = broken
+    async with asyncio.timeout(5):
+        with pytest.raises(StopAsyncIteration):
+            await anext(bad)
+    assert bad.over is End.REVOKED
+    servers["a"].offers(tools=["z"])
+    assert await told(good) == "tools"
+    assert "ZeroDivisionError" in caplog.text
+    assert "no keys today" in caplog.text
 
 
 async def test_servers_are_asked_anew_while_somebody_listens(broadcast: Broadcast, servers: dict[str, Listed]) -> None:

@@ -23,6 +23,7 @@ from tests.unit.gateway.conftest import PlayedClient
 
 EVERYTHING = Grant(["*"])
 BROKEN = {"command": "/nonexistent/server"}
+SILENT = {"command": "sleep", "args": ["600"]}
 
 
 def call(name: str, **arguments: object) -> Message:
@@ -94,6 +95,22 @@ async def test_calls_in_flight_at_a_stop_are_told(
     (fault,) = client.outcomes
     assert isinstance(fault, Fault)
     assert (fault.kind, fault.retry_after) == (Kind.CLOSED, 2.0)
+    assert "unknown" in fault.message
+
+
+async def test_a_call_that_was_never_sent_is_told_so_at_a_stop(
+    tmp_path: Path, tasks: asyncio.TaskGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "DRAIN_CALLS", 0.05)
+    async with open_house(tmp_path, {"a": SILENT}, wait=False) as gateway:
+        client = PlayedClient(Detached())
+        running = tasks.create_task(relay(gateway, relayed(gateway, call("a__hold", label="x")), client))
+        gateway.drain.begin()
+        async with asyncio.timeout(5):
+            await running
+    (fault,) = client.outcomes
+    assert isinstance(fault, Fault)
+    assert "was not sent" in fault.message
 
 
 async def test_a_data_directory_that_cannot_be_made_is_none(tmp_path: Path) -> None:

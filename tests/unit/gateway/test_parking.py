@@ -50,9 +50,9 @@ class Scene:
         )
         self.driver.on_over = self._over
 
-    def _over(self) -> None:
+    def _over(self, driver: Driver) -> None:
         self.overs += 1
-        if self.driver.kept is None:
+        if driver.kept is None:
             self.parking.forget(self.name)
 
     async def ask(self, *keys: str) -> PlayedClient:

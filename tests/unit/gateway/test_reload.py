@@ -1,112 +1,20 @@
-"""Edits applied to a gateway that serves: real servers, a real file."""
+"""Edits applied to a gateway that serves."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from app.config.keys import Keyring, read_keyring
-from app.config.settings import Settings
+from app.config.keys import read_keyring
 from app.gateway import gateway as gateway_module
-from app.gateway.drain import Drain
-from app.gateway.gateway import Gateway
-from app.gateway.relaying import Relayed, relay
-from app.gateway.reload import CONFIG, KEYS, Reload
+from app.gateway.reload import CONFIG, KEYS
 from app.gateway.watch import Bell
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import Message
-from app.protocol.versions import Era
-from app.relay.directory import Listing
-from app.relay.events import Detached, Result
-from app.relay.policy import Grant
-from app.upstream.upstream import State, Upstream
-from tests.support.house import snapshot_of
+from app.relay.events import Result
+from app.upstream.upstream import State
 from tests.support.programs import workbench
 from tests.support.upstreams import alive
-from tests.unit.gateway.conftest import PlayedClient
-
-EVERYTHING = Grant(["*"])
-BROKEN = {"command": "/nonexistent/server"}
-PATIENCE = 10.0
-KEY = "sk-test-key-of-enough-length-0123456789"
-
-
-@dataclass
-class Edited:
-    """A gateway, its files and what takes their edits."""
-
-    gateway: Gateway
-    folder: Path
-    reload: Reload
-
-    def write(self, servers: dict[str, Any]) -> None:
-        (self.folder / "mcp_config.json").write_text(json.dumps({"mcpServers": servers}))
-
-    def edit(self, servers: dict[str, Any]) -> None:
-        self.write(servers)
-        self.reload.read(CONFIG)
-
-    def keys(self, *clients: str, scopes: tuple[str, ...] = ("*",)) -> None:
-        entries = {f"{KEY}-{client}": {"client_id": client, "scopes": scopes} for client in clients}
-        (self.folder / "keys.json").write_text(json.dumps(entries))
-        (self.folder / "keys.json").chmod(0o600)
-
-    @property
-    def upstreams(self) -> dict[str, Upstream]:
-        return self.gateway.current.upstreams
-
-    @property
-    def tools(self) -> list[str]:
-        rendered = self.gateway.current.view(EVERYTHING).list_result(Listing.TOOLS, Era.LEGACY)
-        return [tool["name"] for tool in json.loads(rendered)["tools"]]
-
-    async def all_ready(self) -> None:
-        await until(lambda: all(one.state is State.READY for one in self.upstreams.values()))
-
-    def call(self, name: str, **arguments: object) -> tuple[PlayedClient, asyncio.Task[str]]:
-        params = {
-            "name": msgspec.Raw(msgspec.json.encode(name)),
-            "arguments": msgspec.Raw(msgspec.json.encode(arguments)),
-        }
-        message = Message("tools/call", msgspec.Raw(b"1"), params)
-        view = lambda: self.gateway.current.view(EVERYTHING)  # noqa: E731 - read again at each step
-        call = Relayed("ann", self.gateway.sessions.implicit("ann", "2025-03-26"), Era.LEGACY, message, {}, b"", view)
-        client = PlayedClient(Detached())
-        return client, self.gateway.tasks.create_task(relay(self.gateway, call, client))
-
-    async def pid_of(self, server: str) -> int:
-        client, task = self.call(f"{server}__whoami")
-        await asyncio.wait_for(task, PATIENCE)
-        (outcome,) = client.outcomes
-        assert isinstance(outcome, Result), outcome
-        return int(msgspec.json.decode(outcome.raw)["content"][0]["text"].split()[1])
-
-
-async def until(happened: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not happened():  # noqa: ASYNC110 - many things change, and none tells of all
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def edited(folder: Path, servers: dict[str, Any]) -> AsyncIterator[Edited]:
-    settings = Settings(
-        config_path=str(folder / "mcp_config.json"),
-        api_keys_path=str(folder / "keys.json"),
-        data_dir=str(folder / "data"),
-    )
-    (folder / "mcp_config.json").write_text(json.dumps({"mcpServers": servers}))
-    gateway = Gateway(settings, snapshot_of(servers), Keyring(), drain=Drain(), adopt_orphans=False)
-    async with gateway.running():
-        found = Edited(gateway, folder, Reload(gateway, {}))
-        await found.all_ready()
-        yield found
+from tests.unit.gateway.editing import KEY, PATIENCE, SILENT, edited, until
 
 
 async def test_servers_come_and_go_and_the_others_keep_process_and_place(tmp_path: Path) -> None:
@@ -133,26 +41,6 @@ async def test_names_filters_and_limits_change_without_a_restart(tmp_path: Path)
         assert await house.pid_of("p") == pid
 
 
-async def test_an_edited_server_takes_over_once_it_is_ready_and_calls_in_flight_end_well(tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    async with edited(tmp_path, {"a": workbench("a"), "b": workbench("b")}) as house:
-        former = house.upstreams["a"]
-        client, held = house.call("a__hold", label="x")
-        await until(lambda: any(driver.upstream is former for driver in house.gateway.drivers))
-        house.edit({"a": workbench("new", gate=str(gate)), "b": {**workbench("b"), "prefix": "p"}})
-        assert house.upstreams["a"] is former
-        assert any(name.startswith("p__") for name in house.tools), "the others do not wait"
-        pid = await house.pid_of("a")
-        gate.touch()
-        await until(lambda: house.upstreams["a"] is not former)
-        assert await house.pid_of("a") != pid
-        assert former.state is State.READY
-        held.cancel()
-        await asyncio.wait([held])
-        await until(lambda: former.state is State.STOPPED)
-        assert client.outcomes == []
-
-
 async def test_calls_that_outlast_their_server_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway_module, "RETIRE_CALLS", 0.05)
     async with edited(tmp_path, {"a": workbench("a")}) as house:
@@ -164,52 +52,27 @@ async def test_calls_that_outlast_their_server_are_told(tmp_path: Path, monkeypa
         await asyncio.wait_for(held, PATIENCE)
     assert [outcome.kind for outcome in client.outcomes if isinstance(outcome, Fault)] == [Kind.CLOSED]
     assert [outcome.kind for outcome in refused.outcomes if isinstance(outcome, Fault)] == [Kind.HIDDEN]
+    (told,) = client.outcomes
+    assert isinstance(told, Fault)
+    assert "unknown" in told.message
 
 
-async def test_an_edit_that_fails_its_handshake_is_rejected_and_the_former_server_serves(tmp_path: Path) -> None:
-    async with edited(tmp_path, {"a": workbench("a")}) as house:
-        former, pid = house.upstreams["a"], await house.pid_of("a")
-        house.edit({"a": BROKEN})
-        await until(lambda: house.gateway.edits.servers)
-        assert house.upstreams["a"] is former
-        assert await house.pid_of("a") == pid
-        rejected = house.gateway.edits.servers["a"]
-        assert rejected.reason
-        house.edit({"a": BROKEN, "b": workbench("b")})
-        assert house.gateway.edits.servers == {"a": rejected}, "the same edit is not tried again by itself"
-        await house.all_ready()
-        assert await house.pid_of("a") == pid
-        house.edit({"a": workbench("a"), "b": workbench("b")})
-        assert not house.gateway.edits.servers
-        assert house.upstreams["a"] is former
-
-
-async def test_a_rejected_edit_is_tried_again_when_somebody_asks(tmp_path: Path) -> None:
-    program = tmp_path / "later"
-    entry = workbench("a")
-    async with edited(tmp_path, {"a": entry}) as house:
-        former = house.upstreams["a"]
-        house.edit({"a": {**entry, "command": str(program)}})
-        await until(lambda: house.gateway.edits.servers)
-        program.symlink_to(entry["command"])
-        house.reload.read(CONFIG, KEYS, again=True)
-        await until(lambda: house.upstreams["a"] is not former)
-        assert not house.gateway.edits.servers
-
-
-async def test_a_lazy_server_at_rest_is_kept_too_until_its_edit_has_shown_that_it_works(tmp_path: Path) -> None:
-    lazy = {"start": "lazy", "idle_timeout": 1}
-    async with edited(tmp_path, {"a": {**workbench("a"), **lazy}}) as house:
-        former, tools = house.upstreams["a"], house.tools
-        await until(lambda: former.resting)
-        house.edit({"a": {**BROKEN, **lazy}})
-        await until(lambda: house.gateway.edits.servers)
-        assert house.tools == tools
-        house.edit({"a": {**workbench("b"), **lazy}})
-        assert house.tools == tools
-        await until(lambda: house.upstreams["a"] is not former)
-        assert house.tools == tools
-        assert await house.pid_of("a")
+async def test_a_call_that_waits_for_a_server_that_is_replaced_or_removed_goes_on_or_is_told_that_it_was_not_sent(
+    tmp_path: Path,
+) -> None:
+    async with edited(tmp_path, {"b": workbench("b")}) as house:
+        house.edit({"a": SILENT, "b": workbench("b"), "c": SILENT})
+        moved, follows = house.call("a__whoami")
+        refused, removed = house.call("c__whoami")
+        await until(lambda: len(house.gateway.drivers) == 2)
+        house.edit({"a": {**workbench("a"), "replace": "always"}, "b": workbench("b")})
+        await asyncio.wait_for(removed, PATIENCE)
+        await asyncio.wait_for(follows, PATIENCE)
+    assert [type(outcome) for outcome in moved.outcomes] == [Result]
+    (told,) = refused.outcomes
+    assert isinstance(told, Fault)
+    assert "was not sent" in told.message
+    assert told.unsent
 
 
 async def test_a_server_at_rest_that_is_not_lazy_any_more_starts(tmp_path: Path) -> None:
@@ -218,35 +81,6 @@ async def test_a_server_at_rest_that_is_not_lazy_any_more_starts(tmp_path: Path)
         await until(lambda: former.resting)
         house.edit({"a": workbench("a")})
         await house.all_ready()
-        assert house.upstreams["a"] is former
-
-
-async def test_replace_always_takes_the_edited_server_as_it_is(tmp_path: Path) -> None:
-    async with edited(tmp_path, {"a": workbench("a")}) as house:
-        former = house.upstreams["a"]
-        house.edit({"a": {**BROKEN, "replace": "always"}})
-        assert house.upstreams["a"] is not former
-        assert not house.gateway.edits.servers
-        await until(lambda: former.state is State.STOPPED)
-
-
-async def test_what_does_not_run_is_replaced_at_once(tmp_path: Path) -> None:
-    async with edited(tmp_path, {"b": workbench("b")}) as house:
-        house.edit({"a": BROKEN, "b": workbench("b")})
-        await until(lambda: house.upstreams["a"].state not in (State.STARTING, State.READY))
-        house.edit({"a": workbench("a"), "b": workbench("b")})
-        await house.all_ready()
-        assert await house.pid_of("a")
-
-
-async def test_an_edit_of_an_edit_on_trial_drops_it_and_going_back_keeps_what_runs(tmp_path: Path) -> None:
-    async with edited(tmp_path, {"a": workbench("a")}) as house:
-        former = house.upstreams["a"]
-        for name in ("one", "two"):
-            house.edit({"a": workbench(name, gate=str(tmp_path / "never"))})
-        assert len(house.gateway.registry.running) <= 3
-        house.edit({"a": workbench("a")})
-        await until(lambda: house.gateway.registry.running == [former])
         assert house.upstreams["a"] is former
 
 
@@ -324,7 +158,8 @@ async def test_keys_are_swapped_and_whoever_lost_theirs_loses_sessions_and_calls
         await asyncio.wait_for(held, PATIENCE)
         (outcome,) = client.outcomes
         assert isinstance(outcome, Fault)
-        assert outcome.kind is Kind.UNAUTHENTICATED
+        assert outcome.kind is Kind.CLOSED, "a JSON-RPC error, since a JSON-RPC request was read"
+        assert "revoked" in outcome.message
         assert await house.pid_of("a") == pid
 
 

@@ -8,14 +8,7 @@ from app.gateway.inbox import Inbox
 from app.gateway.sessions import IDLE_SECONDS, PER_PRINCIPAL, STREAM_SECONDS, SessionTable
 from app.protocol.versions import LEGACY_VERSIONS
 from app.relay.events import Cancelled
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture

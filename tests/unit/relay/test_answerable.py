@@ -15,7 +15,7 @@ def test_what_can_be_asked_through_us_is_told_with_all_that_it_says() -> None:
     assert told(able) == able
 
 
-def test_a_server_that_is_not_to_know_roots_is_not_told_of_them() -> None:
+def test_a_server_that_is_to_have_no_roots_is_not_told_of_them() -> None:
     assert told({"elicitation": {}, "roots": {}}, roots=False) == {"elicitation": {}}
 
 

@@ -14,6 +14,7 @@ from app.protocol.versions import Era
 from app.relay.catalog import Members
 from app.relay.continuation import LIFETIME, READABLE, REFUSED, Continuations, Turn, binding_of, with_state
 from app.relay.events import Result
+from tests.support.clock import Clock
 
 NOW = 1_000_000.0
 
@@ -36,14 +37,6 @@ def plain_unseal(sealed: str, binding: bytes) -> bytes | None:
 
 
 @dataclass
-class Clock:
-    now: float = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
 class Scene:
     clock: Clock
     continuations: Continuations
@@ -59,7 +52,7 @@ class Scene:
 
 @pytest.fixture
 def scene() -> Scene:
-    clock = Clock()
+    clock = Clock(NOW)
     return Scene(clock, Continuations(plain_seal, plain_unseal, clock))
 
 

@@ -11,7 +11,7 @@ from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog
 from app.relay.directory import Directory, Listing, Source
 from app.relay.policy import Grant, NameFilter
-from app.relay.view import View
+from app.relay.view import CAPABILITIES, View
 
 
 def tool(name: str, **members: object) -> Item:
@@ -158,6 +158,12 @@ def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
     assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {
         "tools", "prompts", "resources", "completions", "logging",
     }  # fmt: skip
+
+
+def test_a_session_is_offered_every_list_since_it_may_fill_later() -> None:
+    lists = {"tools": TOLD, "prompts": TOLD, "resources": TOLD}
+    assert View(Directory([]), Grant(["*"])).lasting_capabilities == lists
+    assert View(Directory([LATE]), Grant(["*"])).lasting_capabilities == CAPABILITIES
 
 
 def test_instructions_stand_under_the_name_their_tools_have() -> None:

@@ -117,7 +117,8 @@ def test_the_seconds_of_the_ladder_are_in_order() -> None:
     from app.serve import gunicorn_arbiter, worker
 
     heartbeat, nginx_reads, tunnel_reads = 15, 75, 120
-    assert worker.GRACEFUL_SHUTDOWN < worker.ORPHANED < gunicorn_arbiter.GRACEFUL_TIMEOUT < module.STOP_DEADLINE < 20
+    assert worker.GRACEFUL_SHUTDOWN < gunicorn_arbiter.GRACEFUL_TIMEOUT < module.STOP_DEADLINE < 20
+    assert worker.BEAT + worker.ORPHANED < 2, "a worker without its arbiter is gone by then"
     assert heartbeat < nginx_reads < tunnel_reads
     assert gunicorn_arbiter.KEEP_ALIVE > 60
 

@@ -110,3 +110,11 @@ def test_its_workers_run_as_nobody_in_particular_only_where_we_are_root() -> Non
     found = nginx.unprivileged()
     assert (found is not None) == (os.geteuid() == 0)
     assert found is None or found[0] != "root"
+
+
+def test_a_cut_connection_is_told_from_an_alert() -> None:
+    said = b"2026/01/01 00:00:00 [alert] 7#7: *6 open socket #4 left in connection 2\n"
+    [(_, cut)] = nginx.relay(said)
+    assert nginx.tells_of_a_cut(cut)
+    assert nginx.tells_of_a_cut("aborting")
+    assert not nginx.tells_of_a_cut("worker process 7 exited on signal 9")

@@ -3,21 +3,14 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.upstream.backoff import BURST, HEALTHY_AFTER, Backoff, Pause
 from app.upstream.errors import HttpRefusal, SessionLost
+from tests.support.clock import Clock
 
 DOWN = Fault(Kind.UNREACHABLE, "down")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

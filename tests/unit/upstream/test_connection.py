@@ -123,7 +123,8 @@ def test_list_changes_are_told_by_kind(connection: Connection) -> None:
     connection.listen(kinds.append, lambda _: None)
     for kind in ("tools", "prompts", "resources", "roots"):
         connection.received(f'{{"jsonrpc":"2.0","method":"notifications/{kind}/list_changed"}}'.encode())
-    assert kinds == ["tools", "prompts", "resources"]
+    connection.received(b'{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged"}')
+    assert kinds == ["tools", "prompts", "resources", ""]
 
 
 def test_the_end_fails_everything_pending_and_all_that_follows_and_is_told_once(connection: Connection) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.relay.events import Request
 from app.upstream import heartbeat
 from app.upstream.connection import Connection
 from tests.support.recorded import RecordedWire
@@ -70,15 +71,58 @@ async def test_three_misses_end_the_watch_and_a_late_answer_starts_it_anew(
     with anyio.fail_after(5):
         fault = await heartbeat.watch(connection, misses.append)
     assert misses == [1, 0, 1, 2, 3]
+    assert fault is not None
     assert "3 health checks" in fault.message
 
 
-async def test_a_server_that_works_on_a_call_is_not_asked(wire: RecordedWire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "SILENCE", 0.01)
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.03)
+    monkeypatch.setattr(heartbeat, "ANSWER_WITHIN", 0.01)
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.01,))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_server_that_works_on_a_call_is_asked_and_kept_until_that_call_is_over(wire: RecordedWire) -> None:
     connection = await connected(wire, Era.LEGACY)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(connection.ask, "tools/call", b"{}")
-        with anyio.move_on_after(0.1):
-            await heartbeat.watch(connection, lambda _: None)
-        tasks.cancel_scope.cancel()
-    assert "ping" not in [message["method"] for message in wire.messages]
+    misses: list[int] = []
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            call = connection.send(Request("tools/call", {}, {}), lambda _: None)
+            with anyio.move_on_after(0.5) as waiting:
+                await heartbeat.watch(connection, misses.append)
+            assert waiting.cancelled_caught, "a server that may be busy was given up"
+            assert misses == [1, 2, 3]
+            pings = [message["method"] for message in wire.messages].count("ping")
+            assert pings == 3, "what nobody reads is not piled up"
+
+            async def end_the_call() -> None:
+                while len(misses) < 6:  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+                connection.send(Request("tools/call", {}, {}), lambda _: None)
+                connection.cancel(call, "its time is over")
+
+            tasks.start_soon(end_the_call)
+            assert await heartbeat.watch(connection, misses.append) is not None, "a later call is no excuse"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_server_that_cannot_be_reached_is_given_up_whatever_it_worked_on(wire: RecordedWire) -> None:
+    connection = await connected(wire, Era.LEGACY)
+    connection.send(Request("tools/call", {}, {}), lambda _: None)
+
+    def unreachable(message: dict[str, Any]) -> None:
+        if message["method"] == "ping":
+            connection.failed(message["id"], DOWN)
+
+    wire.answer = unreachable
+    with anyio.fail_after(5):
+        assert await heartbeat.watch(connection, lambda _: None) is not None
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_watch_of_a_session_that_is_over_ends(wire: RecordedWire) -> None:
+    connection = await connected(wire, Era.LEGACY)
+    connection.ending(DOWN)
+    with anyio.fail_after(5):
+        assert await heartbeat.watch(connection, lambda _: None) is None

@@ -9,18 +9,12 @@ from app.upstream.catalogs import Catalogs
 from app.upstream.errors import UpstreamError
 from app.upstream.keeping import CONFIRM_AFTER, RETRY_AFTER, Keeper
 from app.upstream.upstream import Upstream
+from tests.support.clock import Clock
 
 SPEC = ServerSpec(name="files", label="Files", kind="http", prefix="files")
 FULL = ServerCatalog((Item("a", {}),), resources=(Item("r", {}),))
 NO_TOOLS = ServerCatalog(resources=(Item("r", {}),))
 FEWER = ServerCatalog((Item("a", {}),))
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -4,6 +4,9 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from app.upstream import process_tree
 from app.upstream.process_tree import Household, Process, pipe_names, read_process, read_processes
 
 # A leader, a child that leaves the session, and the child's child; each prints its pid and stays.
@@ -76,6 +79,24 @@ def test_an_adopted_process_that_could_be_another_child_s_is_spared() -> None:
     assert younger.living(everyone) == []
     household.remove(older)
     assert younger.living(everyone) == [late]
+
+
+def test_whose_an_adopted_process_is_says_its_mark_and_what_a_family_left_behind_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    household = Household(adopts=True)
+    marks = household.marks.next(), household.marks.next(), household.marks.next()
+    older, younger = household.add(2**22 + 1, marks[0]), household.add(2**22 + 2, marks[1])
+    carried = {2**22 + 3: marks[1], 2**22 + 4: marks[0], 2**22 + 5: marks[2]}
+    monkeypatch.setattr(household.marks, "of", carried.get)
+    everyone = {pid: process(pid, os.getpid(), pid, 250) for pid in carried}
+    assert [one.pid for one in older.living(everyone)] == [2**22 + 4]
+    assert [one.pid for one in younger.living(everyone)] == [2**22 + 3]
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(process_tree, "read_processes", lambda: everyone)
+    monkeypatch.setattr(os, "kill", lambda pid, number: ended.append((pid, number)))
+    household.note()
+    assert ended == [(2**22 + 5, signal.SIGKILL)]
 
 
 def test_without_being_a_subreaper_nobody_is_taken_for_adopted() -> None:

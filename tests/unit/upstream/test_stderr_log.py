@@ -3,13 +3,7 @@ import logging
 import pytest
 
 from app.upstream.stderr_log import BYTES_PER_SECOND, KEPT_LINES, LINE_LIMIT, StderrLog
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.relay.events import Request
 from app.upstream import backoff, heartbeat, keeping
 from app.upstream.catalogs import Catalogs
 from app.upstream.errors import HttpRefusal, SessionLost, UpstreamError
@@ -201,7 +202,7 @@ async def test_failing_requests_open_the_circuit_and_one_answer_closes_it(monkey
         await until(upstream, lambda: len(server.wires) == 2 and upstream.state is State.READY)
 
 
-async def test_a_server_that_answers_no_health_check_is_degraded_and_then_started_again(
+async def test_a_server_that_answers_no_health_check_is_degraded_at_the_third_and_started_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heartbeat, "SILENCE", 0.06)
@@ -209,13 +210,37 @@ async def test_a_server_that_answers_no_health_check_is_degraded_and_then_starte
     server = ScriptedServer(LEGACY)
     async with supervised(server, era="legacy") as (upstream, _):
         await reaches(upstream, State.READY)
+        seen: list[tuple[State, int]] = []
+        upstream.add_listener(lambda one: seen.append((one.state, pings(server))))
         server.silent = {"ping"}
-        await reaches(upstream, State.DEGRADED)
-        assert "health checks" in upstream.reason
         await reaches(upstream, State.BACKOFF)
+        assert seen[0] == (State.DEGRADED, 3)
         assert "3 health checks" in upstream.reason
         server.silent = set()
         await reaches(upstream, State.READY)
+
+
+def pings(server: ScriptedServer) -> int:
+    return [message["method"] for message in server.wires[0].messages].count("ping")
+
+
+async def test_a_server_that_may_be_busy_is_degraded_and_kept_while_its_call_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.06)
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.02,))
+    server = ScriptedServer(LEGACY)
+    async with supervised(server, era="legacy") as (upstream, _):
+        await reaches(upstream, State.READY)
+        server.silent = {"ping", "tools/call"}
+        lease = await upstream.acquire(LEGACY)
+        call = lease.send(Request("tools/call", {}, {}), lambda _: None)
+        await reaches(upstream, State.DEGRADED)
+        assert "while it works on a call" in upstream.reason
+        assert not lease.connection.fault
+        lease.cancel(call, "its time is over")
+        await reaches(upstream, State.BACKOFF)
+        assert len(server.wires) == 1
 
 
 async def test_tools_are_listed_from_the_last_run_before_the_server_answers(tmp_path: Path) -> None:
