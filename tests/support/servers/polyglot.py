@@ -273,6 +273,8 @@ class Http(BaseHTTPRequestHandler):
         self.begin()
         token = params.get("_meta", {}).get("progressToken")
         self.event("notifications/message", LOGGED)
+        if params["arguments"].get("says"):
+            self.event("notifications/vendor", params["arguments"]["says"])
         self.event("notifications/cancelled", {"requestId": "nothing", "reason": "of the server's own"})
         for value in params["arguments"]["values"]:
             if token is not None:
