@@ -5,13 +5,14 @@ Pure but for the wait on starting servers, which the caller does first.
 
 import msgspec
 
+from app.gateway.sessions import Session
 from app.protocol.classify import Inbound
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
 from app.protocol.meta import CLIENT_CAPABILITIES, IDENTITY, SERVER_INFO
 from app.protocol.methods import Answer, Method
 from app.protocol.versions import LATEST_LEGACY, SUPPORTED_VERSIONS, Era, negotiate
-from app.relay import tasks
+from app.relay import logs, tasks
 from app.relay.catalog import Hint
 from app.relay.hints import UNHINTED, scope_of
 from app.relay.view import LISTED, View
@@ -50,6 +51,17 @@ def requested_version(inbound: Inbound) -> str | Fault:
     if requested is None:
         return Fault(Kind.INVALID_PARAMS, "`params.protocolVersion` must be a string.")
     return negotiate(requested)
+
+
+def set_level(view: View, session: Session | None, inbound: Inbound) -> bytes | Fault:
+    """`logging/setLevel`: kept in the session, whose requests bring it to their servers."""
+    if "logging" not in view.capabilities or session is None:
+        return Fault(Kind.METHOD_NOT_FOUND, "No server here logs.")
+    rank = logs.rank_of(inbound.message.params.get("level"))
+    if rank is None:
+        return logs.unknown_level("`params.level`")
+    session.log_level = rank
+    return b"{}"
 
 
 def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:

@@ -37,6 +37,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
 from app.protocol.methods import Answer, is_foreign
 from app.protocol.versions import ASSUMED_LEGACY, LATEST_LEGACY, LEGACY_VERSIONS, Era
+from app.relay import logs
 from app.relay.answerable import of_session
 from app.relay.events import Result
 from app.relay.view import View
@@ -179,6 +180,11 @@ class Endpoint:
         if not inbound.message.is_request:
             await self._notified(visit)
             return ""
+        level = _log_level(visit)
+        if isinstance(level, Fault):
+            await visit.response.reply(level)
+            return ""
+        visit.response.log_level = level
         if inbound.method is None and self._passes(visit):
             return await self._relay(visit, visit.only)
         if inbound.method is None:
@@ -239,6 +245,8 @@ class Endpoint:
                 result: bytes | Fault = b"{}"
             case Answer.DISCOVER:
                 result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
+            case Answer.SET_LEVEL:
+                result = answers.set_level(view, visit.session, inbound)
             case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
                 await self._subscribe(visit, view, answer)
                 return
@@ -288,7 +296,7 @@ class Endpoint:
             visit.session,
             inbound.era,
             inbound.message,
-            inbound.meta.members,
+            logs.stamped(inbound.meta.members, visit.session.log_level) if visit.session else inbound.meta.members,
             inbound.meta.token,
             lambda: self._view(visit),
             inbound.accept.stream,
@@ -314,6 +322,14 @@ class Endpoint:
 
 def too_large(limit: int) -> Fault:
     return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
+
+
+def _log_level(visit: Visit) -> int | Fault:
+    """From which level on the client of this request hears log messages."""
+    if visit.inbound.era is Era.MODERN:
+        return logs.wanted(visit.inbound.meta.members)
+    level = visit.session.log_level if visit.session else None
+    return logs.UNSET if level is None else level
 
 
 def _recorder(journals: Journals, send: Send) -> Recorder:

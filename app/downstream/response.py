@@ -20,7 +20,7 @@ from app.protocol.classify import Accept
 from app.protocol.faults import Fault
 from app.protocol.sse import KEEP_ALIVE, encode_event
 from app.protocol.versions import LATEST_LEGACY, Era
-from app.relay import downstream_legacy, downstream_modern
+from app.relay import downstream_legacy, downstream_modern, logs
 from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
 from app.relay.notices import PROGRESS, progress_of, to_notice
 
@@ -70,14 +70,14 @@ class Recorder(Protocol):
 class RelayResponse:
     """Implements `gateway.driver.ClientResponse`. `outcome` is for the log, "" until there is one.
 
-    `headers` go with a JSON answer, `version` is a legacy client's revision, `shared` whether every client has the same
-    rights; set them before `reply`. `record` makes of the connection what keeps a stream on it: called once one begins,
-    so that an answer in JSON costs nothing.
+    `log_level`: from which on log messages are passed on. `headers` go with a JSON answer, `version` is a legacy
+    client's revision, `shared` whether every client has the same rights; set them before `reply`. `record` makes of the
+    connection what keeps a stream on it: called once one begins, so that an answer in JSON costs nothing.
     """
 
     __slots__ = (
         "_accept", "_era", "_ident", "_method", "_reached", "_receive", "_recorder", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "outcome", "record", "request_id", "shared", "version",
+        "gone", "headers", "hung_up", "log_level", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -86,6 +86,7 @@ class RelayResponse:
         self.headers: Headers = [(b"x-request-id", request_id.encode())]
         self.hung_up = _HUNG_UP[era]
         self.outcome = ""
+        self.log_level = logs.NOTHING
         self.version = LATEST_LEGACY
         self.shared = True
         self._receive = receive
@@ -109,7 +110,12 @@ class RelayResponse:
         return f"<RelayResponse {self._method} {'stream' if self._streaming else 'open'} {self.outcome}>"
 
     async def stream(self, notice: Noticed) -> None:
-        """Pass a notification on; dropped for a client that takes JSON alone. Progress that does not rise is none."""
+        """Pass a notification on; dropped for a client that takes JSON alone. Progress that does not rise is none.
+
+        A log message below the client's level is dropped too.
+        """
+        if notice.method == logs.MESSAGE and not logs.passes(notice.params, self.log_level):
+            return
         if notice.method == PROGRESS:
             reached = progress_of(notice) if self._token else None
             if reached is None or (self._reached is not None and reached <= self._reached):

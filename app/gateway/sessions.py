@@ -34,12 +34,12 @@ class Session:
     `on_end` is set while its stream is open, and ends that when the session ends (`stream_over` is set then); `owed`
     are called once it has, and give back what was held for it. Where its revision can resume streams, `journals` are
     those, and `kept` is what its own one listens to while the client has lost it. `hears` is what listens for it,
-    `subscribed` the resources it wants to hear of, each with its server.
+    `subscribed` the resources it wants to hear of, each with its server; `log_level` the one its client set, if any.
     """
 
     __slots__ = (
-        "_running", "asked", "capabilities", "client_id", "hears", "id", "journals", "kept", "last_used", "on_end",
-        "over", "owed", "stream_over", "subscribed", "version",
+        "_running", "asked", "capabilities", "client_id", "hears", "id", "journals", "kept", "last_used", "log_level",
+        "on_end", "over", "owed", "stream_over", "subscribed", "version",
     )  # fmt: skip
 
     def __init__(self, session_id: str, client_id: str, version: str, now: float) -> None:
@@ -56,6 +56,7 @@ class Session:
         self.hears: Subscription | None = None
         self.subscribed: dict[str, str] = {}
         self.over = False
+        self.log_level: int | None = None
         self.owed: list[Callable[[], None]] = []
         self.journals: Journals | None = None
         self._running: dict[bytes, list[Inbox]] = {}

@@ -20,6 +20,7 @@ class Answer(Enum):
     LISTEN = "listen"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
+    SET_LEVEL = "set level"
     RELAY = "relay"
 
 
@@ -39,6 +40,7 @@ _MODERN = frozenset({Era.MODERN})
 METHODS: dict[str, Method] = {
     "initialize": Method(Answer.INITIALIZE, _LEGACY),
     "ping": Method(Answer.PING, _LEGACY),
+    "logging/setLevel": Method(Answer.SET_LEVEL, _LEGACY, "logging"),
     "resources/subscribe": Method(Answer.SUBSCRIBE, _LEGACY, "resources"),
     "resources/unsubscribe": Method(Answer.UNSUBSCRIBE, _LEGACY, "resources"),
     "server/discover": Method(Answer.DISCOVER, _MODERN),

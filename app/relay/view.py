@@ -22,6 +22,7 @@ CAPABILITIES: dict[str, dict[str, object]] = {
     "prompts": {"listChanged": True},
     "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
+    "logging": {},
 }
 LISTED = {
     Listing.TOOLS: "tools",

@@ -13,7 +13,6 @@ import anyio
 import msgspec
 
 from app.protocol.faults import Fault, Kind
-from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.versions import Era
 from app.relay import questions, upstream_legacy, upstream_modern
 from app.relay.events import (
@@ -28,10 +27,11 @@ from app.relay.events import (
     Sink,
     UpstreamEvent,
 )
-from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, TASK_CHANGED, UPDATED
+from app.relay.logs import MESSAGE
 from app.upstream.errors import UpstreamError
 from app.upstream.inquiries import Inquiries
 from app.upstream.transport import Outgoing, Transport
+from app.upstream.unasked import Feed, Unasked
 from app.upstream.wire import (
     ABSENT,
     Envelope,
@@ -42,17 +42,10 @@ from app.upstream.wire import (
     read_batch,
     read_envelope,
     repaired,
-    subscription_id,
 )
 
 log = logging.getLogger("app.upstream")
 
-# The kinds of list whose change a server may announce.
-CHANGES = {
-    "notifications/tools/list_changed": "tools",
-    "notifications/prompts/list_changed": "prompts",
-    "notifications/resources/list_changed": "resources",
-}
 # The spec forbids to cancel the first, and no probe is worth a second message.
 _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
 _NO_HEADERS: dict[str, str] = {}
@@ -83,18 +76,16 @@ class Connection:
         """Why the session is over; None while it lives."""
         self.transport = transport
         self.remote = remote
-        self._on_changed = on_changed
+        self.unasked = Unasked(server, on_changed)
+        """What the server says of its own accord."""
         self._on_closed = on_closed
         self._pending: dict[int, Sink] = {}
         self._next_id = 1
         self._methods: dict[str, bytes] = {}
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
-        self._feeds: dict[int, Callable[[msgspec.Raw], None] | None] = {}
-        self._of_tasks: dict[int, Callable[[msgspec.Raw], None]] = {}
-        self.on_updated: Callable[[str | None], None] | None = None
-        """Hears of each resource that the server says has changed; None: some may have, and nobody heard."""
         self._on_failed: Callable[[Fault, int], None] | None = None
+        self._waiting: set[int] = set()
         self.inquiries = Inquiries(server, self._write_answer)
         """What the server asks of its client."""
         self.heard = 0
@@ -108,7 +99,7 @@ class Connection:
     @property
     def pending(self) -> int:
         """Requests under way, without the feeds, which are no calls."""
-        return len(self._pending) - sum(feed in self._pending for feed in self._feeds)
+        return len(self._pending) - sum(feed in self._pending for feed in self.unasked.feeds)
 
     def adopt(self, era: Era, version: str) -> None:
         """From here on requests are written in this revision."""
@@ -125,7 +116,7 @@ class Connection:
 
         `on_failed` hears of each request that got no answer, and how many did in a row.
         """
-        self._on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
+        self.unasked.on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
         if self.fault:
             on_closed(self.fault)
 
@@ -133,17 +124,45 @@ class Connection:
         """Relay a request; returns our id for `cancel`. The sink may be called before this returns."""
         request_id = self._next_id
         if self.era is Era.LEGACY:
+            level = self.unasked.logs.lowered_by(request) if request.meta and not self.fault else None
+            if level is not None:
+                return self._send_at_level(level, request, sink)
             params, headers = upstream_legacy.to_params(request, request_id), self._legacy_headers
         else:
+            if request.meta:
+                self.unasked.logs.mark(request_id, request, self._pending)
             params = upstream_modern.to_params(request, request_id, self.version)
             headers = _NO_HEADERS
             if self.remote:
                 headers = upstream_modern.to_headers(request, self.version)
         return self._write(request.method, params, headers, sink)
 
+    def _send_at_level(self, level: str, request: Request, sink: Sink) -> int:
+        """Send a request once the server has taken the level it is to log at; what it says to that is no matter."""
+        request_id = self._next_id
+        self._next_id += 1
+        self._pending[request_id] = sink
+
+        def then(event: UpstreamEvent) -> None:
+            if isinstance(event, Noticed) or request_id not in self._waiting:
+                return
+            self._waiting.discard(request_id)
+            if request_id not in self._pending:
+                return  # the session has ended
+            params = upstream_legacy.to_params(request, request_id)
+            body = self._body(request_id, request.method, params)
+            self.transport.send(Outgoing(request.method, body, request_id, self._legacy_headers))
+
+        self._waiting.add(request_id)
+        self._write("logging/setLevel", b'{"level":"%b"}' % level.encode(), self._legacy_headers, then)
+        return request_id
+
     def cancel(self, request_id: int, reason: str) -> None:
         """The answer is wanted no more: tell the server, forget the request. Unknown ids are ignored."""
         if self._pending.pop(request_id, None) is None:
+            return
+        if request_id in self._waiting:
+            self._waiting.discard(request_id)
             return
         if not self.transport.cancels_by_closing:
             params = msgspec.json.encode({"requestId": request_id, "reason": reason})
@@ -191,16 +210,13 @@ class Connection:
         feed = self._next_id
 
         def send(sink: Sink) -> int:
-            self._feeds[feed] = acknowledged
-            if of_task:
-                self._of_tasks[feed] = of_task
+            self.unasked.feeds[feed] = Feed(acknowledged, of_task)
             return self.send(request, sink)
 
         try:
             return await self._answer(send, request.method, None)
         finally:
-            del self._feeds[feed]
-            self._of_tasks.pop(feed, None)
+            del self.unasked.feeds[feed]
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
         last: list[Finished | NeedsInput | Failed] = []
@@ -244,9 +260,11 @@ class Connection:
             sink(Failed(msgspec.structs.replace(self.fault, unsent=True)))
             return request_id
         self._pending[request_id] = sink
-        body = b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
-        self.transport.send(Outgoing(method, body, request_id, headers))
+        self.transport.send(Outgoing(method, self._body(request_id, method, params), request_id, headers))
         return request_id
+
+    def _body(self, request_id: int, method: str, params: bytes) -> bytes:
+        return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
 
     def _encoded(self, method: str) -> bytes:
         encoded = self._methods.get(method)
@@ -278,7 +296,7 @@ class Connection:
             sink(Failed(fault))
         elif request_id is None:
             log.info("server=%s a message was not delivered: %s", self.server, fault.message)
-        if request_id is not None and request_id not in self._feeds and self._on_failed:
+        if request_id is not None and request_id not in self.unasked.feeds and self._on_failed:
             self._failures += 1
             self._on_failed(fault, self._failures)
 
@@ -304,7 +322,7 @@ class Connection:
     def _dispatch(self, envelope: Envelope, origin: int | None) -> None:
         if envelope.method:
             if envelope.id is None:
-                self._notified(envelope.method, envelope.params)
+                self._notified(envelope.method, envelope.params, origin)
             else:
                 self._asked(envelope.method, envelope.id, envelope.params, origin)
             return
@@ -321,7 +339,7 @@ class Connection:
         else:
             sink(Failed(self._protocol_fault()))
 
-    def _notified(self, method: str, params: msgspec.Raw) -> None:
+    def _notified(self, method: str, params: msgspec.Raw, origin: int | None) -> None:
         if method == "notifications/progress":
             token = progress_token(params)
             sink = self._pending.get(token) if token is not None else None
@@ -329,31 +347,16 @@ class Connection:
                 sink(Noticed(method, params))
         elif method == "notifications/cancelled":
             self.inquiries.withdrawn(params)
-        elif method == UPDATED:
-            uri = text_of((members_of(params) or {}).get("uri"))
-            if self.on_updated and uri is not None:
-                self.on_updated(uri)
-        elif method == ACKNOWLEDGED:
-            self._feed_opened(params)
-        elif method == TASK_CHANGED:
-            hears = self._of_tasks.get(_feed_of(params) or 0)
-            if hears:
-                hears(params)
-        elif (kind := CHANGES.get(method)) and self._on_changed:
-            self._on_changed(kind)
-        # Anything else names no request, and this session is shared: nobody may be shown it.
+        else:
+            if origin is None and method == MESSAGE:
+                origin = self._speaking()
+            self.unasked.take(method, params, self.era, self._pending, origin)
 
-    def _feed_opened(self, params: msgspec.Raw) -> None:
-        """A feed that opens may have missed a change of any kind. A legacy session's stream opens as its feed."""
-        named = _feed_of(params)
-        acknowledged = self._feeds.get(named) if named is not None else None
-        if acknowledged is not None:
-            acknowledged(params)
-            return
-        if self._on_changed:
-            self._on_changed("tools")
-        if self.on_updated and self.era is Era.LEGACY:
-            self.on_updated(None)
+    def _speaking(self) -> int | None:
+        """The call that a message without a stream is of, where the session is in one client's hands: its newest."""
+        attribute = self.inquiries.attribute
+        candidates = [ident for ident in (attribute() if attribute else None) or () if ident in self._pending]
+        return candidates[-1] if candidates else None
 
     def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
         if method in questions.METHODS and self.era is Era.LEGACY:
@@ -386,9 +389,3 @@ class Connection:
 
     def _protocol_fault(self) -> Fault:
         return Fault(Kind.PROTOCOL, f"Server '{self.server}' answered with a malformed message.", server=self.server)
-
-
-def _feed_of(params: msgspec.Raw) -> int | None:
-    """Which of our feeds a notification came on."""
-    meta = members_of((members_of(params) or {}).get("_meta", b"")) or {}
-    return subscription_id(meta.get(SUBSCRIPTION_ID, ABSENT))

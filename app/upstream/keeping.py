@@ -6,6 +6,7 @@ empty list is believed when a later listing, `CONFIRM_AFTER` seconds on, is as e
 """
 
 import logging
+import random
 import time
 from collections.abc import Callable
 
@@ -16,26 +17,36 @@ from app.protocol.faults import Fault, Kind
 from app.relay.catalog import ServerCatalog
 from app.upstream.catalogs import Catalogs
 from app.upstream.errors import UpstreamError
-from app.upstream.upstream import Upstream
+from app.upstream.upstream import LISTING, Upstream
 
 log = logging.getLogger("app.upstream")
 
 CONFIRM_AFTER = 30.0
+# Pause after a listing that failed: doubled at each further one, and up to a quarter longer at random.
 RETRY_AFTER = 5.0
+LAST_RETRY = 300.0
 # Why a server is DEGRADED, one reason a topic.
-TOPIC = "lists"
+TOPIC = LISTING
 
 
 class Keeper:
     """One server's catalog over all its lives."""
 
-    def __init__(self, upstream: Upstream, catalogs: Catalogs, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        catalogs: Catalogs,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._upstream = upstream
         self._catalogs = catalogs
         self._identity = identity(upstream.spec)
         self._clock = clock
         self._suspected_at: float | None = None
-        self._failed = False
+        self._jitter = jitter
+        self._failures = 0
+        self._retry_in = 0.0
 
     def __repr__(self) -> str:
         return f"<Keeper {self._upstream.spec.name}{' suspects' if self._suspected_at is not None else ''}>"
@@ -48,7 +59,7 @@ class Keeper:
 
     async def listed(self, catalog: ServerCatalog) -> None:
         """A whole listing came in."""
-        self._failed = False
+        self._failures = 0
         upstream, now = self._upstream, self._clock()
         if upstream.catalog and _vanished(upstream.catalog, catalog):
             if self._suspected_at is None:
@@ -65,7 +76,8 @@ class Keeper:
 
     def failed(self, error: UpstreamError) -> None:
         """A listing failed: what was listed before stays."""
-        self._failed = True
+        pause = min(RETRY_AFTER * 2 ** min(self._failures, 10), LAST_RETRY)
+        self._failures, self._retry_in = self._failures + 1, pause * (1 + self._jitter() / 4)
         text = "server=%s keeps its last good lists: %s %s"
         log.warning(text, self._upstream.spec.name, error.fault.message, error.detail)
         self._upstream.mark(TOPIC, error.fault)
@@ -73,8 +85,8 @@ class Keeper:
     @property
     def wait(self) -> float | None:
         """Seconds after which to list again unasked; None for never."""
-        if self._failed:
-            return RETRY_AFTER
+        if self._failures:
+            return self._retry_in
         if self._suspected_at is None:
             return None
         return max(0.1, self._suspected_at + CONFIRM_AFTER - self._clock())

@@ -61,7 +61,7 @@ async def initialize(connection: Connection, capabilities: dict[str, Any] | None
         raise _to_upstream_error(connection, "initialize", failure)
     agreed = session.initialize_result.protocol_version
     connection.adopt(Era.LEGACY, agreed)
-    return _negotiated(Era.LEGACY, agreed, dispatcher.results["initialize"])
+    return _negotiated(connection, Era.LEGACY, agreed, dispatcher.results["initialize"])
 
 
 async def discover(connection: Connection, timeout: float, capabilities: dict[str, Any] | None = None) -> Negotiated:
@@ -82,11 +82,12 @@ async def discover(connection: Connection, timeout: float, capabilities: dict[st
     if failure or session.discover_result is None or agreed is None:
         raise _to_upstream_error(connection, "server/discover", failure)
     connection.adopt(Era.MODERN, agreed)
-    return _negotiated(Era.MODERN, agreed, dispatcher.results["server/discover"])
+    return _negotiated(connection, Era.MODERN, agreed, dispatcher.results["server/discover"])
 
 
-def _negotiated(era: Era, agreed: str, raw: msgspec.Raw) -> Negotiated:
+def _negotiated(connection: Connection, era: Era, agreed: str, raw: msgspec.Raw) -> Negotiated:
     found = msgspec.json.decode(raw, type=_Handshake)
+    connection.unasked.logs.offered = "logging" in found.capabilities
     legacy_too = any(known in found.supported_versions for known in LEGACY_VERSIONS)
     hint = read_hint(members_of(raw) or {}) if era is Era.MODERN else Hint()
     return Negotiated(era, agreed, found.capabilities, found.instructions or "", found.server_info, legacy_too, hint)

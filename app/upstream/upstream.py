@@ -5,6 +5,7 @@ through every failure (DESIGN.md rule 8).
 """
 
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +28,8 @@ log = logging.getLogger("app.upstream")
 
 EXITS_KEPT = 10
 DETAIL_KEPT = 2000
+# What is wrong with a server that cannot be listed (`mark`).
+LISTING = "lists"
 # Seconds between listings of a server whose lists are good for no time at all.
 SHORTEST_LIFE = 5.0
 
@@ -99,6 +102,8 @@ class Upstream:
         self._patience: float | None = None
         self._changed = anyio.Event()
         self._listed = anyio.Event()
+        # Many gateways that list one server, or one that lists many, do not do so at the same moment for ever.
+        self._spread = 1.0
         self._listeners: list[Callable[[Upstream], None]] = []
 
     def __repr__(self) -> str:
@@ -213,9 +218,14 @@ class Upstream:
         lives = [hint.ttl for method, hint in hints.items() if method.endswith("/list")]
         if lives:
             seconds = max(SHORTEST_LIFE, min(lives) / 1000)
-        if self.spec.remote and self._pool and time.monotonic() - self.listed_at > seconds:
+        if self.spec.remote and self._pool and self._aged(seconds * self._spread):
             self.listed_at = time.monotonic()
+            self._spread = 1 + random.random() / 4  # noqa: S311 (no secret)
             self.relist_wanted.set()
+
+    def _aged(self, seconds: float) -> bool:
+        """Whether it was listed longer ago; one whose last listing failed is listed again by itself."""
+        return LISTING not in self._marks and time.monotonic() - self.listed_at > seconds
 
     def retune(self, spec: ServerSpec) -> None:
         """A reload changed what no live connection depends on (`identity`): from here on the server is used so."""

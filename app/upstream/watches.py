@@ -82,14 +82,14 @@ class Watches:
 
     async def keep(self, connection: Connection) -> None:
         """Make this session tell of what is wanted, until it ends."""
-        connection.on_updated = self._updated
+        connection.unasked.on_updated = self._updated
         try:
             if connection.era is Era.LEGACY:
                 await self._keep_each(connection)
             else:
                 await self._keep_all(connection)
         finally:
-            connection.on_updated = None
+            connection.unasked.on_updated = None
             self._lost |= self._held
             self._held.clear()
 

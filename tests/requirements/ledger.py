@@ -12,12 +12,15 @@ SPEC = "https://modelcontextprotocol.io/specification/2026-07-28/"
 HTTP = "basic/transports/streamable-http#"
 
 ACCESS = "integration/bad_input/test_access.py"
+ASKING = "unit/relay/test_asking.py"
 ANSWERS = "unit/downstream/test_response.py"
 CACHING = "integration/translate/test_caching.py"
 CHANGES = "integration/notify/test_changes.py"
+EXCHANGE = "unit/relay/test_exchange.py"
 FIDELITY = "integration/relay/test_fidelity.py"
 HINTS = "unit/relay/test_hints.py"
 JSON = "integration/bad_input/test_json.py"
+KEEPING = "unit/upstream/test_keeping.py"
 LIFETIMES = "integration/relay/test_lifetimes.py"
 LISTS = "integration/relay/test_lists.py"
 MESSAGES = "integration/bad_input/test_messages.py"
@@ -77,7 +80,8 @@ LEDGER: dict[str, Requirement] = {
     ),
     "http.no_requests": Requirement(
         "No request is ever sent to a client.", HTTP + "receiving-messages",
-        (f"{PASSING}::test_a_modern_client_is_never_sent_a_request",),
+        (f"{PASSING}::test_a_modern_client_is_never_sent_a_request",
+         f"{ASKING}::test_a_client_without_a_session_is_asked_by_an_answer_that_leads_back"),
     ),
     "http.cancelled": Requirement(
         "Closing the response is the cancellation of its request.", HTTP + "cancellation",
@@ -171,6 +175,12 @@ LEDGER: dict[str, Requirement] = {
         "Messages are UTF-8.", "basic/transports#messages",
         (f"{JSON}::test_bytes_that_are_not_utf8_are_a_parse_error",),
     ),
+    "messages.delivered": Requirement(
+        "Requests and notifications of clients reach the server, answers and notifications reach the client.",
+        "basic/transports#messages",
+        (f"{PASSING}::test_a_method_of_no_revision_reaches_the_server_that_is_asked_by_name",
+         f"{PASSING}::test_a_notification_of_no_revision_reaches_the_server_that_is_told_by_name"),
+    ),
     "messages.id": Requirement(
         "Answers, errors included, have the id of their request.", "basic#result-responses",
         (f"{JSON}::test_an_id_comes_back_equal_to_the_one_sent", f"{FIDELITY}::test_the_id_comes_back_as_it_was_sent"),
@@ -222,6 +232,11 @@ LEDGER: dict[str, Requirement] = {
         "basic/patterns/cancellation",
         ("integration/notify/test_streams.py::test_a_stop_ends_every_stream_in_good_order_within_half_a_second",),
     ),
+    "cancel.purpose": Requirement(
+        "A server sends notifications/cancelled for no other purpose than to end a subscription.",
+        "basic/patterns/cancellation",
+        (f"{PASSING}::test_what_a_server_tells_the_gateway_reaches_no_client",),
+    ),
     "cancel.races": Requirement(
         "A cancellation that comes late is borne.", "basic/patterns/cancellation#timing-considerations",
         ("unit/relay/test_exchange.py::test_after_the_end_nothing_follows_from_anything",),
@@ -229,7 +244,7 @@ LEDGER: dict[str, Requirement] = {
     "ask.methods": Requirement(
         "Only tools/call, prompts/get and resources/read are answered by a question.",
         "basic/patterns/mrtr#supported-requests",
-        ("unit/relay/test_exchange.py::test_a_question_that_the_client_cannot_be_asked_is_a_fault",
+        (f"{EXCHANGE}::test_a_question_of_an_answered_call_that_nobody_can_be_asked_is_a_fault",
          f"{QUESTIONS}::test_prompts_and_resources_ask_as_tools_do"),
     ),
     "ask.state": Requirement(
@@ -245,11 +260,13 @@ LEDGER: dict[str, Requirement] = {
     ),
     "ask.declared": Requirement(
         "No client is asked for what it did not declare.", "basic/patterns/mrtr#server-requirements-basic-workflow",
-        (f"{QUESTIONS}::test_a_server_hears_what_the_client_of_the_very_request_can_do",),
+        (f"{QUESTIONS}::test_a_server_hears_what_the_client_of_the_very_request_can_do",
+         f"{ASKING}::test_a_client_that_lacks_a_capability_is_told_which"),
     ),
     "ask.unanswered": Requirement(
         "A question may stay without an answer.", "basic/patterns/mrtr#server-requirements-basic-workflow",
-        (f"{STATES}::test_a_state_is_good_until_it_expires_and_not_after",),
+        (f"{STATES}::test_a_state_is_good_until_it_expires_and_not_after",
+         f"{EXCHANGE}::test_a_parked_client_that_never_comes_back_costs_nothing_after_its_time"),
     ),
     "progress.tokens": Requirement(
         "Progress names a token that its own client gave, a string or an integer.", "basic/patterns/progress",
@@ -339,6 +356,11 @@ LEDGER: dict[str, Requirement] = {
         "What is kept for one authorization context is not served to another.",
         "server/utilities/caching#cache-scope-field",
         (f"{CACHING}::test_where_keys_have_different_rights_nothing_is_said_to_be_for_everybody",),
+    ),
+    "cache.polling": Requirement(
+        "Whoever polls for lists that have aged does so with jitter and backs off.",
+        "server/utilities/caching#freshness-calculation",
+        (f"{KEEPING}::test_listings_that_fail_again_and_again_are_repeated_less_and_less_often",),
     ),
     "cache.pages": Requirement(
         "All pages of a list have one scope.", "server/utilities/caching#interaction-with-pagination",

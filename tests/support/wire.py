@@ -239,9 +239,10 @@ class Caller:
     async def notify(self, method: str, params: Json | None = None) -> Answer:
         return await self.post(json.dumps(self.body(method, params, None)).encode(), self.headers(method, params))
 
-    async def initialize(self, version: str = "2025-11-25") -> Reply:
+    async def initialize(self, version: str = "2025-11-25", capabilities: Json | None = None) -> Reply:
         """The handshake; the session id of the answer is used from then on."""
-        params = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "wire", "version": "1"}}
+        info = {"name": "wire", "version": "1"}
+        params = {"protocolVersion": version, "capabilities": capabilities or {}, "clientInfo": info}
         reply = await self.ask("initialize", params)
         self.session = reply.answer.header("mcp-session-id")
         self.version = reply.result["protocolVersion"]

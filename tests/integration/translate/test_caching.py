@@ -68,6 +68,15 @@ def fleeting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             yield running
 
 
+@pytest.fixture(autouse=True)
+async def both_listed(fleeting: Gateway) -> None:
+    async def there() -> bool:
+        lists = [(await of(fleeting, server).ask("tools/list")).result["tools"] for server in ("brief", "lasting")]
+        return all(lists)
+
+    await until(there, "both servers are listed", 30)
+
+
 def of(house: Gateway, server: str, key: str = ANN) -> Caller:
     return Caller(house.host, house.port, key, "modern", path=f"/servers/{server}/mcp")
 

@@ -52,6 +52,14 @@ async def test_a_header_for_a_value_that_is_null_or_absent_is_refused_and_none_i
     assert (await send(caller, "routed", {})).status == 200
 
 
+async def test_every_name_that_a_header_can_have_comes_through_to_both_sides(client: Make) -> None:
+    caller, arguments = client("new"), {"odd": {"name": True}}
+    assert (await send(caller, "routed", arguments)).status == 400
+    assert (await send(caller, "routed", arguments, ("Mcp-Param-A_b!c.d~", "false"))).status == 400
+    assert (await send(caller, "routed", arguments, ("Mcp-Param-a_B!C.D~", "true"))).status == 200
+    assert (await last_call(caller))["headers"]["mcp-param-a_b!c.d~"] == "true"
+
+
 @pytest.mark.requirement("param.unknown")
 async def test_headers_that_no_tool_asks_for_mean_nothing(client: Make) -> None:
     reply = await send(client("new"), "say", {"result": {"content": []}}, ("Mcp-Param-Other", "x"))

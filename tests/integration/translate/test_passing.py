@@ -8,6 +8,7 @@ from tests.integration.translate.conftest import Make
 from tests.support.wire import META, Caller, until
 
 
+@pytest.mark.requirement("messages.delivered")
 @pytest.mark.parametrize("server", ["new", "old", "pipe"])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_a_method_of_no_revision_reaches_the_server_that_is_asked_by_name(
@@ -31,6 +32,7 @@ async def test_a_method_of_another_revision_is_unknown_and_never_passed(client: 
     assert method not in {one["method"] for one in seen}
 
 
+@pytest.mark.requirement("messages.delivered")
 @pytest.mark.parametrize("server", ["new", "old", "pipe"])
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_a_notification_of_no_revision_reaches_the_server_that_is_told_by_name(
@@ -117,3 +119,11 @@ async def test_a_modern_client_is_never_sent_a_request(client: Make) -> None:
     reply = await client("pipe").call("steps", {"values": [1, 2], "asks": True}, _meta={"progressToken": 1})
     assert not [notice for notice in reply.notices if "id" in notice]
     assert reply.message["id"] is not None
+
+
+@pytest.mark.requirement("cancel.purpose")
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_what_a_server_tells_the_gateway_reaches_no_client(client: Make, era: str) -> None:
+    for server in ("new", "old", "pipe"):
+        reply = await client(server, era=era).call("steps", {"values": [1]}, _meta={"progressToken": 1})
+        assert [notice["method"] for notice in reply.notices] == ["notifications/progress"], server

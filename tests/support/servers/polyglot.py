@@ -68,7 +68,8 @@ def tools() -> list[Json]:
     region = {"type": "string", "x-mcp-header": WORLD.header}
     count = {"type": "integer", "x-mcp-header": "Count"}
     wrong = {"type": "object", "properties": {"n": {"type": "number", "x-mcp-header": "N"}}}
-    routed = {"type": "object", "properties": {"region": region, "count": count}}
+    odd = {"type": "object", "properties": {"name": {"type": "boolean", "x-mcp-header": "A_b!c.d~"}}}
+    routed = {"type": "object", "properties": {"region": region, "count": count, "odd": odd}}
     return [
         tool("say"), tool("refuse"), tool("steps"), tool("seen"), tool("shift"), tool("retire"),
         tool("job", execution={"taskSupport": "optional"}), tool("end"),
@@ -261,6 +262,7 @@ class Http(BaseHTTPRequestHandler):
         self.begin()
         token = params.get("_meta", {}).get("progressToken")
         self.event("notifications/message", LOGGED)
+        self.event("notifications/cancelled", {"requestId": "nothing", "reason": "of the server's own"})
         for value in params["arguments"]["values"]:
             if token is not None:
                 self.event("notifications/progress", {"progressToken": token, "progress": value})
@@ -328,6 +330,8 @@ def over_stdio() -> None:
         reply: Json = {"jsonrpc": "2.0", "id": ident}
         if method == "tools/call" and params["name"] == "steps":
             print(json.dumps({"jsonrpc": "2.0", "method": "notifications/message", "params": LOGGED}), flush=True)
+            withdrawn = {"requestId": "nothing", "reason": "of the server's own"}
+            print(json.dumps({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": withdrawn}), flush=True)
             if params["arguments"].get("asks"):
                 asked = {"jsonrpc": "2.0", "id": "mine", "method": "roots/list"}
                 print(json.dumps(asked), flush=True)

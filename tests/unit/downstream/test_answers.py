@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from app.downstream import answers
+from app.gateway.sessions import SessionTable
 from app.protocol.classify import Accept, Inbound
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import Message
@@ -90,3 +91,18 @@ def test_what_somebody_offers_or_hides_is_a_method_for_everybody() -> None:
 
 def test_a_list_nobody_offers_is_empty_for_a_legacy_client() -> None:
     assert answers.listing(VIEW, inbound("prompts/list"), METHODS["prompts/list"]) == b'{"prompts":[]}'
+
+
+def test_a_level_is_kept_in_the_session_where_a_server_logs() -> None:
+    talkative = ServerCatalog(capabilities={"logging": msgspec.Raw(b"{}")})
+    view = View(Directory([Source("a", "a", None, talkative)]), Grant(["*"]))
+    session = SessionTable(lambda: 0.0).open("ann", "2025-11-25")
+    assert answers.set_level(view, session, inbound("logging/setLevel", level="warning")) == b"{}"
+    assert session.log_level == 3
+    refused = answers.set_level(view, session, inbound("logging/setLevel", level="loud"))
+    assert isinstance(refused, Fault)
+    assert refused.kind is Kind.INVALID_PARAMS
+    silent = answers.set_level(VIEW, session, inbound("logging/setLevel", level="info"))
+    assert isinstance(silent, Fault)
+    assert silent.kind is Kind.METHOD_NOT_FOUND
+    assert session.log_level == 3

@@ -142,3 +142,14 @@ async def test_plain_answers_are_whole() -> None:
     assert (wire.status, wire.body, wire.headers[b"x"], wire.ended) == (404, b"{}", b"y", True)
     assert (empty.status, empty.body, empty.headers, empty.ended) == (202, b"", {b"content-length": b"0"}, True)
     assert repr(answer(wire)) == "<RelayResponse tools/call open >"
+
+
+async def test_log_messages_below_the_clients_level_are_dropped_and_all_where_it_wants_none() -> None:
+    said = [Noticed("notifications/message", msgspec.Raw(b'{"level":"%b"}' % level)) for level in (b"info", b"error")]
+    for level, passed in ((0, 2), (2, 1), (module.logs.NOTHING, 0)):
+        wire = Wire()
+        response = answer(wire)
+        response.log_level = level
+        for notice in said:
+            await response.stream(notice)
+        assert wire.body.count(b"notifications/message") == passed if wire.sent else passed == 0

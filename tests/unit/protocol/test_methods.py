@@ -14,7 +14,7 @@ def test_a_method_of_the_other_era_is_unknown(method: str, era: Era) -> None:
 
 
 def test_a_method_that_nobody_has_is_unknown() -> None:
-    assert method_for("logging/setLevel", Era.LEGACY) is None
+    assert method_for("logging/setLevel", Era.MODERN) is None
     assert method_for("tools/list2", Era.MODERN) is None
 
 

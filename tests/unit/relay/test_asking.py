@@ -119,6 +119,7 @@ def test_a_question_without_questions_asks_to_be_called_again() -> None:
     assert session({}).judge(over(), 0).case is Case.EMPTY
 
 
+@pytest.mark.requirement("http.no_requests")
 def test_a_client_without_a_session_is_asked_by_an_answer_that_leads_back() -> None:
     client = stateless(ALL)
     verdict = client.judge(live(a=FORM, b=ROOTS), 0)
@@ -138,6 +139,7 @@ def test_a_client_without_a_session_is_asked_by_an_answer_that_leads_back() -> N
     }
 
 
+@pytest.mark.requirement("ask.declared")
 @pytest.mark.parametrize(
     ("declared", "asked", "missing"),
     [

@@ -314,6 +314,7 @@ def test_how_a_parked_call_ends_is_kept_for_its_client() -> None:
     (parked() >> asks(never=FORM) << CancelUpstream(UNASKABLE) << Release() << Keep(FAULT)).end(State.DONE)
 
 
+@pytest.mark.requirement("ask.unanswered")
 def test_a_parked_client_that_never_comes_back_costs_nothing_after_its_time() -> None:
     (parked() >> Disconnected() >> Expired(LATE) << CancelUpstream("Too late.") << Release()).end(State.DONE)
 

@@ -147,11 +147,17 @@ TOLD = {"listChanged": True}
 
 @pytest.mark.requirement("features.declared")
 def test_capabilities_are_those_of_visible_servers_that_are_relayed() -> None:
-    assert View(DIRECTORY, Grant(["*"])).capabilities == {"tools": TOLD, "resources": {**TOLD, "subscribe": True}}
+    assert View(DIRECTORY, Grant(["*"])).capabilities == {
+        "tools": TOLD,
+        "resources": {**TOLD, "subscribe": True},
+        "logging": {},
+    }
     mute = msgspec.structs.replace(FILES, catalog=ServerCatalog(capabilities={"resources": msgspec.Raw(b"{}")}))
     assert View(Directory([mute]), Grant(["*"])).capabilities == {"resources": TOLD}
     assert View(DIRECTORY, Grant(["git"])).capabilities == {"tools": TOLD}
-    assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {"tools", "prompts", "resources", "completions"}
+    assert set(View(Directory([LATE]), Grant(["*"])).capabilities) == {
+        "tools", "prompts", "resources", "completions", "logging",
+    }  # fmt: skip
 
 
 def test_instructions_stand_under_the_name_their_tools_have() -> None:

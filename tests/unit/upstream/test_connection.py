@@ -8,6 +8,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Question, Request, Result, UpstreamEvent
+from app.relay.logs import LOG_LEVEL
 from app.upstream.connection import Connection
 from app.upstream.errors import UpstreamError
 from tests.support.recorded import RecordedWire
@@ -246,3 +247,67 @@ def test_failures_in_a_row_are_counted_until_an_answer_comes(connection: Connect
     connection.failed(None, GONE)
     assert rows == [1, 2, 1]
     assert connection.heard == 1
+
+
+def log_message(text: str) -> bytes:
+    return b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"%b"}}' % text.encode()
+
+
+def at_level(level: str) -> Request:
+    return msgspec.structs.replace(ECHO, meta={LOG_LEVEL: msgspec.Raw(b'"%b"' % level.encode())})
+
+
+def test_a_log_message_goes_to_the_call_on_whose_stream_it_came(connection: Connection) -> None:
+    one: list[UpstreamEvent] = []
+    two: list[UpstreamEvent] = []
+    connection.send(ECHO, one.append)
+    connection.send(ECHO, two.append)
+    connection.received(log_message("x"), 2)
+    connection.received(log_message("y"), 99)
+    connection.received(log_message("z"))
+    said = msgspec.Raw(b'{"level":"info","data":"x","logger":"files"}')
+    assert (one, two) == ([], [Noticed("notifications/message", said)])
+
+
+def test_a_modern_server_on_one_wire_logs_for_the_only_call_that_asked(connection: Connection) -> None:
+    connection.adopt(Era.MODERN, "2026-07-28")
+    one: list[UpstreamEvent] = []
+    two: list[UpstreamEvent] = []
+    connection.send(ECHO, one.append)
+    connection.send(at_level("info"), two.append)
+    connection.received(log_message("x"))
+    assert (len(one), len(two)) == (0, 1)
+    connection.send(at_level("info"), one.append)
+    connection.received(log_message("y"))
+    assert (len(one), len(two)) == (0, 1)
+
+
+def test_a_call_waits_until_its_server_has_taken_the_level_and_is_sent_whatever_it_says(
+    wire: RecordedWire, connection: Connection
+) -> None:
+    connection.unasked.logs.offered = True
+    events: list[UpstreamEvent] = []
+    call = connection.send(at_level("debug"), events.append)
+    (asked,) = wire.messages
+    assert (asked["method"], asked["params"]) == ("logging/setLevel", {"level": "debug"})
+    connection.received(b'{"jsonrpc":"2.0","id":%d,"error":{"code":-32601,"message":"no"}}' % asked["id"])
+    assert (wire.messages[1]["id"], wire.messages[1]["params"]) == (call, {"name": "echo"})
+    connection.received(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % call)
+    assert events == [Finished(Result(msgspec.Raw(b"{}"), Era.LEGACY))]
+    connection.send(at_level("info"), events.append)
+    assert [message["method"] for message in wire.messages] == ["logging/setLevel", "tools/call", "tools/call"]
+
+
+def test_a_call_that_is_cancelled_or_lost_before_it_is_sent_is_never_sent(
+    wire: RecordedWire, connection: Connection
+) -> None:
+    connection.unasked.logs.offered = True
+    events: list[UpstreamEvent] = []
+    first = connection.send(at_level("info"), events.append)
+    connection.cancel(first, "no")
+    connection.send(at_level("debug"), events.append)
+    for asked in wire.messages[:1]:
+        connection.received(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % asked["id"])
+    connection.closed(GONE)
+    assert [message["method"] for message in wire.messages] == ["logging/setLevel"] * 2
+    assert events == [Failed(GONE)]

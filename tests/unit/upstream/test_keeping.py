@@ -30,7 +30,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def keeper(tmp_path: Path, clock: Clock) -> Keeper:
-    return Keeper(Upstream(SPEC), Catalogs(tmp_path), clock)
+    return Keeper(Upstream(SPEC), Catalogs(tmp_path), clock, lambda: 0.0)
 
 
 async def test_what_was_listed_is_recalled_by_the_next_run(keeper: Keeper, tmp_path: Path) -> None:
@@ -71,6 +71,16 @@ async def test_fewer_items_are_no_suspicion(keeper: Keeper) -> None:
     await keeper.listed(FULL)
     await keeper.listed(FEWER)
     assert keeper._upstream.catalog == FEWER
+
+
+@pytest.mark.requirement("cache.polling")
+async def test_listings_that_fail_again_and_again_are_repeated_less_and_less_often(tmp_path: Path) -> None:
+    pauses: list[float] = []
+    keeper = Keeper(Upstream(SPEC), Catalogs(tmp_path), jitter=lambda: 0.4)
+    for _ in range(9):
+        keeper.failed(UpstreamError(Fault(Kind.PROTOCOL, "bad page")))
+        pauses.append(keeper.wait or 0.0)
+    assert pauses == [pause * 1.1 for pause in (5, 10, 20, 40, 80, 160, 300, 300, 300)]
 
 
 async def test_a_listing_that_failed_is_repeated_soon(keeper: Keeper) -> None:

@@ -118,9 +118,9 @@ async def test_what_nobody_wants_any_more_is_given_up(watches: Watches, era: Era
         else:
             await until(lambda: len(server.listens) == 3)
             assert server.listens == [["a:1"], ["a:1", "a:2"], ["a:2"]]
-            await until(lambda: server.asked("notifications/cancelled") and len(server.connection._feeds) == 1)
+            await until(lambda: server.asked("notifications/cancelled") and len(server.connection.unasked.feeds) == 1)
         watches.drop("a:2")
-        await until(lambda: not server.connection.pending and not server.connection._feeds)
+        await until(lambda: not server.connection.pending and not server.connection.unasked.feeds)
 
 
 async def test_a_refusal_is_told_to_who_asked_and_is_not_wanted_any_more(watches: Watches, era: Era) -> None:
@@ -156,7 +156,7 @@ async def test_a_new_life_of_the_server_is_asked_again_and_tells_once_of_each(
 async def test_a_modern_feed_that_breaks_is_opened_again_and_told_of_once(watches: Watches, heard: list[str]) -> None:
     async with kept(watches, Server(Era.MODERN)) as server:
         await watches.add("a:1")
-        feed = next(iter(server.connection._feeds))
+        feed = next(iter(server.connection.unasked.feeds))
         server.connection.failed(feed, LOST)
         await until(lambda: len(server.listens) == 2)
         assert heard == ["a:1"]
