@@ -23,6 +23,8 @@ from app.relay.view import View
 from app.upstream.upstream import Upstream
 
 COALESCE = 0.25
+# Listeners that are woken in one turn of the loop.
+AT_ONCE = 20
 # How often it is looked whether the keys that streams were opened with still count: within 2 s, and closed within 5.
 REVIEW = 1.0
 # While somebody listens, a remote server is listed anew so often: it may have no feed of changes.
@@ -251,6 +253,7 @@ class Broadcast:
                 await asyncio.sleep(COALESCE)
 
     async def _look(self) -> None:
+        told = 0
         for subscription in list(self._subscriptions):
             for kind in subscription.kinds:
                 if (subscription.audience, kind) not in self._digests:
@@ -259,6 +262,9 @@ class Broadcast:
                 if digest != subscription.seen[kind]:
                     subscription.seen[kind] = digest
                     subscription.tell(kind)
+                    told += 1
+                    if told % AT_ONCE == 0:
+                        await asyncio.sleep(0)  # each of them writes now: calls get their turn in between
 
     def _review(self) -> None:
         """Keys expire and are revoked, and their scopes are edited."""
