@@ -170,8 +170,9 @@ class SseFront:
 
 
 def _endpoint(scope: Scope, session_id: str) -> bytes:
-    """Where to post, below whatever path stands before ours."""
-    path = cast("dict[str, Any]", scope)["raw_path"].partition(b"?")[0].rstrip(b"/")
+    """Where to post, below whatever path stands before ours; `root_path` is what was taken off before us."""
+    whole = cast("dict[str, Any]", scope)
+    path = whole.get("root_path", "").encode() + whole["raw_path"].partition(b"?")[0].rstrip(b"/")
     return b"%b%b?sessionId=%b" % (path.removesuffix(SSE.encode()), MESSAGES.encode(), session_id.encode())
 
 

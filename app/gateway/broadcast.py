@@ -4,7 +4,7 @@ Holds no HTTP and no catalog: `view` gives a caller's present lists. Theory of o
 A look renders the lists once per distinct (grant, path, era) that somebody listens with, compares their digests with
 those each subscription saw last, and tells the kinds that differ; the next look is `COALESCE` seconds away. So a storm
 is one notification per kind and look, and what brings the same list again is none. The exception is a server's own word
-that a list of it has changed: it reaches those who see that server (`Upstream.affirmed`).
+that a list of it has changed (`Upstream.on_unseen`).
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Self
 
@@ -27,6 +28,8 @@ from app.upstream.upstream import Upstream
 log = logging.getLogger("app.gateway")
 
 COALESCE = 0.25
+# Listeners that are woken in one turn of the loop.
+AT_ONCE = 20
 # How often it is looked whether the keys that streams were opened with still count: within 2 s, and closed within 5.
 REVIEW = 1.0
 # While somebody listens, a remote server is listed anew so often: it may have no feed of changes.
@@ -92,10 +95,6 @@ class Subscription:
     @property
     def audience(self) -> Audience:
         return self.principal.grant, self.only, self.era
-
-    def sees(self, server: str) -> bool:
-        """Whether anything of that server may be in its lists."""
-        return self.only in ("", server) and self.principal.grant.on(server).sees
 
     def tell(self, kind: str) -> None:
         """`kind` has changed for this listener."""
@@ -176,7 +175,6 @@ class Broadcast:
         self._subscriptions: set[Subscription] = set()
         self._dirty = asyncio.Event()
         self._digests: dict[tuple[Audience, str], bytes] = {}
-        self._affirmed: set[tuple[str, str]] = set()
         self._watched: dict[int, tuple[Upstream, Callable[[], None]]] = {}
 
     def __repr__(self) -> str:
@@ -223,7 +221,18 @@ class Broadcast:
         for ident in wanted.keys() - self._watched.keys():
             upstream = wanted[ident]
             self._watched[ident] = upstream, upstream.add_listener(self._hearing(upstream))
+            upstream.on_unseen = partial(self._unseen, upstream.spec.name)
         self.changed()
+
+    def _unseen(self, server: str, kinds: set[str]) -> None:
+        """A server says that its lists have changed, and they have not, or not for long: told to who asked it by name.
+
+        And may use all of it: to anybody else only what differs in its own list is a change.
+        """
+        for subscription in self._subscriptions:
+            if subscription.only == server and subscription.principal.grant.on(server).whole:
+                for kind in kinds.intersection(subscription.kinds):
+                    subscription.tell(kind)
 
     def changed(self) -> None:
         """Some list may be another one than it was. Cheap, and never blocks."""
@@ -260,15 +269,20 @@ class Broadcast:
                 await asyncio.sleep(COALESCE)
 
     async def _look(self) -> None:
-        affirmed, self._affirmed = self._affirmed, set()
+        told = 0
         for subscription in list(self._subscriptions):
+            before = told
             try:
-                await self._compare(subscription, affirmed)
+                told += await self._compare(subscription)
             except Exception:
                 # The boundary: a bug met with one listener must not end what the others are told.
                 log.exception("the lists of client %s could not be looked at", subscription.principal.client_id)
+            if told // AT_ONCE > before // AT_ONCE:
+                await asyncio.sleep(0)  # each of them writes now: calls get their turn in between
 
-    async def _compare(self, subscription: Subscription, affirmed: Iterable[tuple[str, str]]) -> None:
+    async def _compare(self, subscription: Subscription) -> int:
+        """How many lists of that listener have changed; it is told of each."""
+        told = 0
         for kind in subscription.kinds:
             if (subscription.audience, kind) not in self._digests:
                 await asyncio.sleep(0)  # a long list takes a moment to render: calls go first
@@ -276,8 +290,8 @@ class Broadcast:
             if digest != subscription.seen[kind]:
                 subscription.seen[kind] = digest
                 subscription.tell(kind)
-            elif any(said == kind and subscription.sees(server) for server, said in affirmed):
-                subscription.tell(kind)
+                told += 1
+        return told
 
     def _review(self) -> None:
         """Keys expire and are revoked, and their scopes are edited."""
@@ -319,8 +333,5 @@ class Broadcast:
             if upstream.version != version:
                 version = upstream.version
                 self.changed()
-            if upstream.affirmed:
-                self._affirmed |= {(upstream.spec.name, kind) for kind in upstream.affirmed}
-                self._dirty.set()
 
         return heard

@@ -10,9 +10,11 @@ from app.config.snapshot import ServerSpec
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
 from app.gateway.relayed import Relayed
+from app.gateway.sessions import Session
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
+from app.relay import tasks
 from app.relay.answerable import questionable
 from app.relay.asking import SessionClient, StatelessClient
 from app.relay.catalog import Members
@@ -41,9 +43,21 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
             roots=spec.roots and spec.pool != "one",
             tool=call.message.method == "tools/call",
         )
-        owner, alone = f"session {session.id}", False
-    if told != b"{}":
+        owner, alone = _owner(session), False
+    # A legacy server knows a task in the session that made it alone: all that concerns tasks uses the shared one.
+    of_task = call.message.method in tasks.METHODS or "task" in call.message.params
+    if told != b"{}" and not of_task:
         driver.asker = Asker(owner, told, alone)
+
+
+def roots_changed(gateway: Gateway, session: Session) -> None:
+    """A client says that its folders are others now. Only servers of its own era know such a message."""
+    for upstream in gateway.current.upstreams.values():
+        upstream.roots_changed(_owner(session))
+
+
+def _owner(session: Session) -> str:
+    return f"session {session.id}"
 
 
 def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec, declared: Members) -> None:

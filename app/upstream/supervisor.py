@@ -175,11 +175,11 @@ class Supervisor:
                 opened,
                 tasks,
                 on_other_era=lambda has: self._keep(Verdict(opened.negotiated.era, has, opened.sse)),
-                on_changed=upstream.announced,
+                on_changed=upstream.announce,
                 on_failed=on_failed,
             )
             try:
-                connection.listen(upstream.announced, ended, on_failed)
+                connection.listen(upstream.announce, ended, on_failed)
                 if not connection.fault:
                     self._was_ready = True
                     life.begin()

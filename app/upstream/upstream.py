@@ -18,7 +18,6 @@ from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Members, ServerCatalog
-from app.relay.listen import ASKED_BY
 from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.leases import Asker, Lease
 from app.upstream.pool import Pool
@@ -33,8 +32,6 @@ DETAIL_KEPT = 2000
 LISTING = "lists"
 # Seconds between listings of a server whose lists are good for no time at all.
 SHORTEST_LIFE = 5.0
-# What a server says to have changed and lists as before is passed on once in so many seconds: some say so without end.
-AFFIRM_EVERY = 2.0
 
 
 class State(Enum):
@@ -81,8 +78,6 @@ class Upstream:
         self.catalog: ServerCatalog | None = None
         self.version = 0
         """Raised at each change of the catalog."""
-        self.affirmed: frozenset[str] = frozenset()
-        """While listeners are called: the kinds of list that the server says have changed and lists as before."""
         self.resting = False
         """A lazy server that nobody needs: STOPPED until the next call."""
         self.exits: deque[Exit] = deque(maxlen=EXITS_KEPT)
@@ -101,8 +96,6 @@ class Upstream:
         self.met_at = 0.0
         """When its last handshake was."""
         self._asked_at = 0.0
-        self._announced: set[str] = set()
-        self._told_at: dict[str, float] = {}
         self._pool: Pool | None = None
         self._marks: dict[str, Fault] = {}
         self._retry_at = 0.0
@@ -111,6 +104,9 @@ class Upstream:
         self._listed = anyio.Event()
         # Many gateways that list one server, or one that lists many, do not do so at the same moment for ever.
         self._spread = 1.0
+        self._announced: set[str] = set()
+        self.on_unseen: Callable[[set[str]], None] | None = None
+        """Hears of kinds of list that the server said have changed, and that are the same when they are listed."""
         self._listeners: list[Callable[[Upstream], None]] = []
 
     def __repr__(self) -> str:
@@ -181,6 +177,11 @@ class Upstream:
             if waiting.cancelled_caught:
                 raise UpstreamError(self._unavailable())
 
+    def roots_changed(self, owner: str) -> None:
+        """The folders of a client (`Asker.owner`) are others now."""
+        if self._pool:
+            self._pool.roots_changed(owner)
+
     def _due_before(self, until: float) -> bool:
         return self.state in DOWN and self._retry_at < until
 
@@ -205,6 +206,12 @@ class Upstream:
                 await self._changed.wait()
         return self.catalog is not None
 
+    def announce(self, kind: str) -> None:
+        """The server says that a kind of list has changed ("": any may have): it is listed again."""
+        if kind:
+            self._announced.add(kind)
+        self.relist_wanted.set()
+
     async def relisted(self, timeout: float) -> None:
         """List the server again now and wait until that is done, at most `timeout` seconds."""
         self.relist_wanted.set()
@@ -228,12 +235,6 @@ class Upstream:
     def _aged(self, seconds: float) -> bool:
         """Whether it was listed longer ago; one whose last listing failed is listed again by itself."""
         return LISTING not in self._marks and time.monotonic() - self.listed_at > seconds
-
-    def announced(self, kind: str) -> None:
-        """A list may have changed: list again in the background. `kind`: the one the server named, "" for none."""
-        if kind:
-            self._announced.add(kind)
-        self.relist_wanted.set()
 
     def retune(self, spec: ServerSpec) -> None:
         """A reload changed what no live connection depends on (`identity`): from here on the server is used so."""
@@ -305,21 +306,16 @@ class Upstream:
 
         What the server announced is told then too: it may have changed and changed back, or where no list shows it.
         """
-        self.listed_at = self.published_at = now = time.monotonic()
+        self.listed_at = self.published_at = time.monotonic()
         listed, self._listed = self._listed, anyio.Event()
         listed.set()
-        said, self._announced = self._announced, set()
+        announced, self._announced = self._announced, set()
         if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
-            fresh = {kind for kind in said if now - self._told_at.get(kind, -AFFIRM_EVERY) >= AFFIRM_EVERY}
-            if fresh:
-                self._told_at |= dict.fromkeys(fresh, now)
-                self.affirmed = frozenset(fresh)
-                self._tell()
-                self.affirmed = frozenset()
+            if announced and self.on_unseen:
+                self.on_unseen(announced)
             return False
         self.catalog = catalog
         self.version += 1
-        self._told_at = dict.fromkeys(ASKED_BY, now)
         self._tell()
         return True
 

@@ -12,11 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import scenarios
+from tests.bench.crowd import Crowd, crowd
 from tests.bench.gateway import NotUpError
 from tests.bench.report import machine_noise, promises, table, verdicts
 from tests.bench.scenarios import FULL, QUICK, Effort, Rest, Row, Start
 
-PARTS = ("start", "calls", "lists")
+PARTS = ("start", "calls", "lists", "streams")
 
 
 def machine() -> str:
@@ -68,13 +69,15 @@ def main() -> int:
     args = parser.parse_args()
     print(machine(), flush=True)
     try:
-        rows, rest, started = measure(args.only or list(PARTS), QUICK if args.quick else FULL)
+        parts, effort = args.only or list(PARTS), QUICK if args.quick else FULL
+        rows, rest, started = measure(parts, effort)
+        crowds: list[Crowd] = [crowd() for _ in range(effort.runs)] if "streams" in parts else []
     except NotUpError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if args.json:
         args.json.write_text(
-            "".join(json.dumps(asdict(item)) + "\n" for item in [*rows, *started, *([rest] if rest else [])])
+            "".join(json.dumps(asdict(item)) + "\n" for item in [*rows, *started, *crowds, *([rest] if rest else [])])
         )
     if rows:
         print(f"\n{table(rows)}\n\nCPU is seconds of 1000 calls; RSS is the gateway's own processes under that load.")
@@ -83,7 +86,12 @@ def main() -> int:
         print(f"At rest: {rest.rss_mb:.0f} MB RSS in {rest.processes} processes.")
     for each in started:
         print(f"Start: {each.good} good servers listed after {each.seconds:.2f} s.")
-    print(f"\n{verdicts(promises(rows, rest, started))}")
+    for crowded in crowds:
+        print(
+            f"Streams: {crowded.heard} of {crowded.streams} heard of a change, the last after {crowded.all_ms:.0f} ms; "
+            f"{crowded.kb_each:.0f} kB each; others waited {crowded.stall_ms:.0f} ms longer."
+        )
+    print(f"\n{verdicts(promises(rows, rest, started, crowds))}")
     wrong = [row for row in rows if row.measured.wrong or not row.measured.figures["ok"]]
     for row in wrong:
         print(

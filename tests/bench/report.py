@@ -2,9 +2,10 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tests.bench.crowd import Crowd
 from tests.bench.scenarios import Rest, Row, Start
 
 COLUMNS = (
@@ -76,7 +77,7 @@ def machine_noise(rows: list[Row]) -> str:
     )
 
 
-def promises(rows: list[Row], rest: Rest | None, started: list[Start]) -> list[Promise]:
+def promises(rows: list[Row], rest: Rest | None, started: list[Start], crowds: Sequence[Crowd] = ()) -> list[Promise]:
     """Every promise about speed, with the worse era where there are two."""
     groups = grouped(rows)
 
@@ -92,6 +93,10 @@ def promises(rows: list[Row], rest: Rest | None, started: list[Start]) -> list[P
         return median(runs, lambda row: row.measured.figures["p99_ms"] / max(row.measured.figures["p50_ms"], 0.001))
 
     nothing = float("nan")
+
+    def of_crowds(value: Callable[[Crowd], float]) -> float:
+        return statistics.median(map(value, crowds)) if crowds else nothing
+
     return [
         Promise("a call to a stdio server, 32 connections", 0.20, worst("call-stdio", 32, gateway_cpu), "ms CPU"),
         Promise("a call to an HTTP server, 32 connections", 0.28, worst("call-http", 32, gateway_cpu), "ms CPU"),
@@ -103,6 +108,9 @@ def promises(rows: list[Row], rest: Rest | None, started: list[Start]) -> list[P
             "start: ten stdio servers, one hangs, a list of nine", 3,
             max((s.seconds for s in started), default=nothing), "s",
         ),
+        Promise("a change reaches 1000 streams, the last one after", 500, of_crowds(lambda c: c.all_ms), "ms"),
+        Promise("memory of a stream", 40, of_crowds(lambda c: c.kb_each), "kB RSS"),
+        Promise("what others wait while 1000 streams are told", 50, of_crowds(lambda c: c.stall_ms), "ms"),
     ]  # fmt: skip
 
 

@@ -6,9 +6,11 @@ Figures are for scripts/bench to report; here only the promise that is measured 
 import pytest
 
 from tests.bench import scenarios
+from tests.bench.crowd import crowd
 from tests.bench.scenarios import Effort, Rest, Row
 
 BOUND = 3.0
+MEMORY = 40
 SHORT = Effort(1, 0.2, 0.5, (1, 8))
 
 
@@ -37,6 +39,12 @@ def test_calls_to_both_kinds_of_server_get_their_own_answers_in_both_eras() -> N
 def test_lists_of_many_servers_are_whole() -> None:
     rows = list(scenarios.lists(SHORT, servers=4, tools=25))
     assert_right(rows)
+
+
+def test_every_stream_of_a_crowd_hears_of_a_change_and_costs_no_more_than_it_may() -> None:
+    found = crowd(100)
+    assert found.heard == found.streams == 200
+    assert found.kb_each <= MEMORY, found
 
 
 @pytest.mark.timeout(120)

@@ -13,7 +13,6 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ToolsListChanged
 
-from app.upstream.upstream import AFFIRM_EVERY
 from tests.integration.notify.listeners import NARROW, WIDE, caller, listening
 from tests.support.gateway import Gateway
 from tests.support.wire import names
@@ -77,25 +76,21 @@ async def test_one_change_is_told_once_however_often_it_is_announced(
         assert listener.changes == [TOOLS, PROMPTS]
 
 
-async def test_a_list_that_is_announced_and_the_same_is_told_once_to_those_who_see_its_server(
-    gateway: Gateway, mark: str
+async def test_a_list_that_is_announced_and_the_same_is_told_to_nobody_who_lists_many_servers(
+    gateway: Gateway, server: str, mark: str
 ) -> None:
-    """It may have changed and changed back: the server's word passes, however often it is given."""
-    async with (
-        listening(caller(gateway, "legacy")) as old,
-        listening(caller(gateway, "modern")) as new,
-        listening(caller(gateway, "modern", path="/servers/bench/mcp")) as elsewhere,
-    ):
-        await asyncio.sleep(AFFIRM_EVERY)  # the server's last change was told, in whichever test
-        await new.client.call("near__grow", {"name": "grow", "announcements": 5})
-        for listener in (old, new):
-            await listener.hears(TOOLS)
-        await new.client.call("near__grow", {"name": "grow", "announcements": 5})
-        await new.client.call("near__mark", {"name": mark})
+    async with listening(caller(gateway, "legacy")) as old, listening(caller(gateway, "modern")) as new:
+        await new.client.call(f"{server}__grow", {"name": "grow", "announcements": 5})
+        await new.client.call(f"{server}__mark", {"name": mark})
         for listener in (old, new):
             await listener.hears(PROMPTS)
-            assert listener.changes == [TOOLS, PROMPTS]
-        assert elsewhere.changes == []
+            assert listener.changes == [PROMPTS]
+
+
+async def test_who_asks_one_server_by_name_hears_all_that_it_announces(gateway: Gateway, era: str, server: str) -> None:
+    async with listening(caller(gateway, era, path=f"/servers/{server}/mcp")) as listener:
+        await caller(gateway, "modern").call(f"{server}__grow", {"name": "grow", "announcements": 1})
+        await listener.hears(TOOLS)
 
 
 async def test_those_who_may_not_see_it_hear_nothing(gateway: Gateway, era: str, fresh: str, mark: str) -> None:

@@ -1,13 +1,13 @@
 """Who is told that a list has changed, and how often."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
 
 from app.config.keys import Keyring, Principal
-from app.config.snapshot import Snapshot
+from app.config.snapshot import ServerSpec, Snapshot
 from app.gateway import broadcast as module
 from app.gateway.broadcast import KINDS, Broadcast, End, Subscription
 from app.gateway.generation import Generation
@@ -25,7 +25,8 @@ class Listed(ListedServer):
     """A server as the broadcast sees it."""
 
     refreshed = 0
-    affirmed: frozenset[str] = frozenset()
+    spec: ServerSpec
+    on_unseen: Callable[[set[str]], None]
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -45,12 +46,6 @@ class Listed(ListedServer):
         found = {kind: tuple(item(name) for name in names) for kind, names in kinds.items()}
         self.catalog, self.version = ServerCatalog(**found), self.version + 1
         self.stir()
-
-    def affirms(self, *kinds: str) -> None:
-        """It says that they have changed, and lists what it did before."""
-        self.affirmed = frozenset(kinds)
-        self.stir()
-        self.affirmed = frozenset()
 
     def stir(self) -> None:
         """A change of state."""
@@ -128,20 +123,6 @@ async def test_the_same_list_again_and_a_change_of_state_tell_nobody(
     servers["a"].offers(tools=["y"])
     servers["a"].offers(tools=["x"])
     assert await nothing(ann), "back before anybody looked"
-
-
-async def test_a_servers_word_that_a_list_changed_reaches_those_who_see_the_server_once(
-    broadcast: Broadcast, servers: dict[str, Listed]
-) -> None:
-    ann, bob, at_b = broadcast.subscribe(ANN), broadcast.subscribe(BOB), broadcast.subscribe(ANN, "b")
-    servers["a"].affirms("tools")
-    assert await told(ann) == "tools"
-    assert await nothing(ann)
-    assert not bob._pending
-    assert not at_b._pending
-    servers["b"].affirms("prompts", "tools")
-    for listener in (ann, bob, at_b):
-        assert {await told(listener), await told(listener)} == {"tools", "prompts"}
 
 
 async def test_a_storm_of_changes_is_one_per_look_and_the_last_one_counts(
@@ -281,3 +262,16 @@ async def test_what_changes_while_a_listener_is_away_is_told_when_it_is_back(
     assert len(broadcast) == 0
     async with asyncio.timeout(5):
         await ann.ended()
+
+
+async def test_a_change_that_no_list_shows_is_told_to_who_asked_that_server_by_name_and_may_use_all_of_it(
+    broadcast: Broadcast, servers: dict[str, Listed]
+) -> None:
+    of_a, of_b, of_all = broadcast.subscribe(ANN, "a"), broadcast.subscribe(ANN, "b"), broadcast.subscribe(ANN)
+    partly = broadcast.subscribe(Principal("eve", Grant(["a:x"])), "a")
+    prompts = broadcast.subscribe(ANN, "a", ("prompts",))
+    servers["a"].on_unseen({"tools"})
+    assert await told(of_a) == "tools"
+    for other in (of_b, of_all, partly, prompts):
+        other.end(End.DRAINED)
+        assert [kind async for kind in other] == []

@@ -1,5 +1,4 @@
 import logging
-import time
 
 import anyio
 import pytest
@@ -47,27 +46,19 @@ def test_the_version_rises_only_with_a_change(server: Upstream) -> None:
     assert server.version == 2
 
 
-def test_what_a_server_says_to_have_changed_is_told_though_it_lists_the_same(
-    server: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[tuple[int, list[str]]] = []
-    server.add_listener(lambda upstream: told.append((upstream.version, sorted(upstream.affirmed))))
-
-    def listed(*said: str) -> list[tuple[int, list[str]]]:
-        told.clear()
-        for kind in said:
-            server.announced(kind)
-        server.publish(catalog("a"))
-        return told
-
-    assert listed("tools") == [(1, [])]
-    assert listed("tools") == [], "said of what has just been told"
-    clock = time.monotonic() + module.AFFIRM_EVERY
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock)
-    assert listed("") == listed() == [], "nothing was named"
-    assert listed("tools", "prompts") == [(1, ["prompts", "tools"])]
-    assert listed("tools") == [], "a server that says so without end"
-    assert server.affirmed == frozenset()
+def test_what_a_server_says_to_have_changed_and_lists_as_before_is_heard(server: Upstream) -> None:
+    heard: list[set[str]] = []
+    server.on_unseen = heard.append
+    server.announce("tools")
+    assert server.publish(catalog("a"))
+    assert heard == [], "everybody hears of that"
+    server.announce("")
+    server.publish(catalog("a"))
+    server.announce("tools")
+    server.announce("prompts")
+    server.publish(catalog("a"))
+    server.publish(catalog("a"))
+    assert heard == [{"tools", "prompts"}]
 
 
 async def test_a_call_in_backoff_fails_at_once_with_the_reason_and_a_time(server: Upstream) -> None:
