@@ -27,6 +27,7 @@ from app.gateway.repeating import (
     explained,
     harmless,
     may_repeat,
+    timed_out,
 )
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -365,22 +366,13 @@ class Driver:
     def _tick(self) -> None:
         now = self._loop.time()
         if now >= min(self._silent_at, self._end_at):
-            self.inbox.put(Expired(self._timeout()))
+            late = timed_out(self.server, leased=self._lease is not None, asking=bool(self._exchange.open))
+            self.inbox.put(Expired(late))
             return
         if now >= self._quiet_at:
             self._quiet_at = now + HEARTBEAT
             self.inbox.put(Signal.QUIET)
         self._timer = self._loop.call_at(min(self._silent_at, self._end_at, self._quiet_at), self._tick)
-
-    def _timeout(self) -> Fault:
-        name = self.upstream.spec.name
-        if self._lease is None:
-            return Fault(Kind.TIMEOUT, f"Server {name} did not come up in time.", name)
-        if self._exchange.open:
-            return Fault(
-                Kind.TIMEOUT, f"A question of server {name} was not answered in time; the call was cancelled.", name
-            )
-        return Fault(Kind.TIMEOUT, f"Server {name} gave no answer in time; the call was cancelled.", name)
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         helper = self._tasks.create_task(work)

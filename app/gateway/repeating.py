@@ -76,3 +76,14 @@ def ended(fault: Fault, *, sent: bool, is_harmless: bool) -> Fault:
     """The fault of a call that we end ourselves, with a word on what became of it where it matters."""
     word = (" " + UNKNOWN if not is_harmless else "") if sent else " " + NEVER_SENT
     return msgspec.structs.replace(fault, message=fault.message + word, unsent=not sent)
+
+
+def timed_out(server: str, *, leased: bool, asking: bool) -> Fault:
+    """The fault of a call whose time is over: while it waited for its server, for its client's answer, or for its own."""
+    if not leased:
+        text = f"Server {server} did not come up in time."
+    elif asking:
+        text = f"A question of server {server} was not answered in time; the call was cancelled."
+    else:
+        text = f"Server {server} gave no answer in time; the call was cancelled."
+    return Fault(Kind.TIMEOUT, text, server)
