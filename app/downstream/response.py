@@ -137,7 +137,7 @@ class RelayResponse:
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         """The answer. Nothing may follow. A status that says something is sent whatever the client takes."""
         status, body = self._answer(outcome)
-        if self._streaming or (status == 200 and not self._accept.json):
+        if self._streaming or (status == 200 and (self._accept.prefers_stream or not self._accept.json)):
             await self._started()
             await self._write(encode_event(body), more=False)
         else:

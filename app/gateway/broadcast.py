@@ -3,7 +3,8 @@
 Holds no HTTP and no catalog: `view` gives a caller's present lists. Theory of operation: `changed` marks, `run` looks.
 A look renders the lists once per distinct (grant, path, era) that somebody listens with, compares their digests with
 those each subscription saw last, and tells the kinds that differ; the next look is `COALESCE` seconds away. So a storm
-is one notification per kind and look, and what brings the same list again is none.
+is one notification per kind and look, and what brings the same list again is none, unless the server itself says that
+its list is another one: that counts in the digests of all who see the server.
 """
 
 import asyncio
@@ -171,6 +172,7 @@ class Broadcast:
         self._dirty = asyncio.Event()
         self._digests: dict[tuple[Audience, str], bytes] = {}
         self._watched: dict[int, tuple[Upstream, Callable[[], None]]] = {}
+        self._announced: dict[tuple[str, str], int] = {}
 
     def __repr__(self) -> str:
         return f"<Broadcast {len(self)} subscriptions>"
@@ -289,17 +291,23 @@ class Broadcast:
             rendered = blake2b(digest_size=16)
             for listing in LISTS[kind]:
                 rendered.update(view.list_result(listing, era))
+            for (server, announced), times in self._announced.items():
+                if announced == kind and only in ("", server) and grant.on(server).sees:
+                    rendered.update(b"%s %d" % (server.encode(), times))
             found = self._digests[audience, kind] = rendered.digest()
         return found
 
     def _hearing(self, upstream: Upstream) -> Callable[[Upstream], None]:
         """A listener that passes over what changes no catalog: a server's state alone is in no list."""
-        version = upstream.version
+        version, known = upstream.version, dict(upstream.announced)
 
         def heard(upstream: Upstream) -> None:
-            nonlocal version
+            nonlocal version, known
             if upstream.version != version:
-                version = upstream.version
+                for kind in [kind for kind, times in upstream.announced.items() if times != known.get(kind)]:
+                    place = upstream.spec.name, kind
+                    self._announced[place] = self._announced.get(place, 0) + 1
+                version, known = upstream.version, dict(upstream.announced)
                 self.changed()
 
         return heard

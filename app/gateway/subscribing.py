@@ -1,7 +1,7 @@
 """Who may hear of which resource: the requests that ask for it, of either era.
 
-A URI is looked up as a read of it is, and asked of the first server that has it and tells of changes (PROTOCOL.md
-section 8, "resources subscribe/unsubscribe").
+A URI is looked up as a read of it is, and asked of the first server that has it and tells of changes, or may
+(PROTOCOL.md section 8, "resources subscribe/unsubscribe").
 """
 
 import asyncio
@@ -75,13 +75,15 @@ async def watch(gateway: Gateway, view: View, uri: str, hearer: Hearer) -> str |
     if isinstance(found, Fault):
         return found
     refusal: PeerError | Fault | None = None
-    for address in found:
-        upstream = gateway.current.upstreams.get(address.server)
-        if upstream is None or not tells_updates(upstream.capabilities):
-            continue
-        refusal = await gateway.watching.add(address.server, uri, hearer)
+    upstreams = gateway.current.upstreams
+    owners = [(at.server, upstreams[at.server].capabilities) for at in found if at.server in upstreams]
+    # Servers of SDK 1.x say that they do not tell, whether or not they do: they are asked last, and answer themselves.
+    able = [server for server, capabilities in owners if tells_updates(capabilities)]
+    unsaid = [server for server, capabilities in owners if server not in able and "resources" in capabilities]
+    for server in (*able, *unsaid):
+        refusal = await gateway.watching.add(server, uri, hearer)
         if refusal is None:
-            return address.server
+            return server
     server = found[0].server
     return refusal or Fault(Kind.METHOD_NOT_FOUND, f"Server {server} tells of no changes of its resources.", server)
 

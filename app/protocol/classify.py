@@ -20,10 +20,11 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Accept(msgspec.Struct, frozen=True):
-    """The two content types an MCP answer can have, and which of them the client takes."""
+    """The two content types an MCP answer can have, and which of them the client takes, or would rather have."""
 
     json: bool
     stream: bool
+    prefers_stream: bool = False
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -209,7 +210,10 @@ def is_json(content_type: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def read_accept(value: bytes) -> Accept:
-    """What an `Accept` header allows. A stream only where it is named, or nothing else is left: `*/*` means JSON."""
+    """What an `Accept` header allows. A stream only where it is named, or nothing else is left: `*/*` means JSON.
+
+    Of two that are equally welcome a server may choose; it takes the one that is named first.
+    """
     if not value.strip():
         return Accept(json=True, stream=False)
     weights: dict[bytes, bool] = {}
@@ -223,7 +227,9 @@ def read_accept(value: bytes) -> Accept:
 
     json = takes(b"application/json")
     named = b"text/event-stream" in weights
-    return Accept(json=json, stream=(named or not json) and takes(b"text/event-stream"))
+    stream = (named or not json) and takes(b"text/event-stream")
+    first = next(iter(weights)) == b"text/event-stream"
+    return Accept(json=json, stream=stream, prefers_stream=stream and first)
 
 
 def _is_zero(parameter: bytes) -> bool:

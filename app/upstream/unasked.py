@@ -34,7 +34,7 @@ class Feed(msgspec.Struct, frozen=True):
 
 
 class Unasked:
-    """`on_changed` hears the kind of each list that changed.
+    """`on_changed` hears the kind of each list that changed; "": any may have, and nobody heard.
 
     `on_updated` hears of each resource that has; None: some may have, and nobody heard. `feeds` by our request ids.
     """
@@ -81,7 +81,7 @@ class Unasked:
             feed.acknowledged(params)
             return
         if self.on_changed:
-            self.on_changed("tools")
+            self.on_changed("")
         if self.on_updated and era is Era.LEGACY:
             self.on_updated(None)
 

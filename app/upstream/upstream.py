@@ -77,7 +77,7 @@ class Upstream:
         """What is wrong, in public words; None while nothing is."""
         self.catalog: ServerCatalog | None = None
         self.version = 0
-        """Raised at each change of the catalog."""
+        """Raised at each change of the catalog, and each that the server announces."""
         self.resting = False
         """A lazy server that nobody needs: STOPPED until the next call."""
         self.exits: deque[Exit] = deque(maxlen=EXITS_KEPT)
@@ -90,6 +90,9 @@ class Upstream:
         self.stop_requested = anyio.Event()
         self.stopped = anyio.Event()
         self.relist_wanted = anyio.Event()
+        self.announced: dict[str, int] = {}
+        """How often the server has said that its list of a kind is another one, and it was listed since."""
+        self._announcing: set[str] = set()
         self.listed_at = 0.0
         self.published_at = 0.0
         """When a whole listing came in last."""
@@ -203,6 +206,15 @@ class Upstream:
                 await self._changed.wait()
         return self.catalog is not None
 
+    def announce(self, kind: str) -> None:
+        """The server says that this list has changed: it is listed again, and then told as changed, whatever it says.
+
+        "": it may have changed, and is told only if it has.
+        """
+        if kind:
+            self._announcing.add(kind)
+        self.relist_wanted.set()
+
     async def relisted(self, timeout: float) -> None:
         """List the server again now and wait until that is done, at most `timeout` seconds."""
         self.relist_wanted.set()
@@ -297,12 +309,15 @@ class Upstream:
         self.listed_at = self.published_at = time.monotonic()
         listed, self._listed = self._listed, anyio.Event()
         listed.set()
-        if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
+        said, self._announcing = self._announcing, set()
+        self.announced |= {kind: self.announced.get(kind, 0) + 1 for kind in said}
+        same = self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog)
+        if same and not said:
             return False
         self.catalog = catalog
         self.version += 1
         self._tell()
-        return True
+        return not same
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, anyio.Event()

@@ -1,4 +1,4 @@
-"""The gateway's results beside those of the bare server behind it, and what follows from the list of absent features.
+"""The gateway's results beside those of a bare server, and what follows from the list of known differences.
 
 Stricter than the suite, which counts a feature that is not advertised as skipped: a scenario passes through the gateway
 only with every check that succeeds on the bare server.
@@ -23,10 +23,11 @@ class Comparison:
     required: int
     direct: tuple[int, int]  # scenarios passed, checks that succeeded
     gateway: tuple[int, int]
-    absent: Mapping[str, str]  # short of the bare server for a known reason: the feature is not built
+    absent: Mapping[str, str]  # short of the bare server, for a known reason
     otherwise: Mapping[str, str]  # passed, in another way than the bare server
     passing: tuple[str, ...]  # listed as absent and passing: take them off the list
     failing: Mapping[str, str]  # short of the bare server, and nothing says why
+    unscored: Mapping[str, str]  # the same of scenarios that the suite runs and does not require
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Known:
     otherwise: Mapping[str, Mapping[str, str]]
 
 
-def known(revision: str) -> Known:
-    written = yaml.safe_load(ABSENT.read_text())
-    return Known(written["absent"].get(revision, {}), written["otherwise"].get(revision, {}))
+def known(server: str, revision: str) -> Known:
+    written = yaml.safe_load(ABSENT.read_text()).get(server, {}).get(revision, {})
+    return Known(written.get("absent", {}), written.get("otherwise", {}))
 
 
 def shortfall(direct: list[Check], gateway: list[Check], otherwise: Collection[str] = ()) -> str:
@@ -68,15 +69,25 @@ def compare(revision: str, required: list[str], direct: Results, gateway: Result
     ours = {name: gateway.get(name, []) for name in required}
     below = {name: why for name in required if (why := shortfall(bare[name], ours[name], said.otherwise.get(name, ())))}
     failed = {name: why for name in required if (why := shortfall([], bare[name]))}
+    # What the bare server fails too says nothing about the gateway.
+    others = {name: found for name, found in direct.items() if name not in required and not shortfall([], found)}
+    beside = {
+        name: why
+        for name, found in others.items()
+        if (why := shortfall(found, gateway.get(name, []), said.otherwise.get(name, ())))
+    }
     return Comparison(
         revision,
         len(required),
         tally(bare, failed),
         tally(ours, below),
         absent={name: said.absent[name] for name in below if name in said.absent},
-        otherwise={name: "; ".join(whys.values()) for name, whys in said.otherwise.items() if name not in below},
+        otherwise={
+            name: "; ".join(whys.values()) for name, whys in said.otherwise.items() if name not in below | beside
+        },
         passing=tuple(name for name in said.absent if name not in below),
         failing={name: why for name, why in below.items() if name not in said.absent},
+        unscored=beside,
     )
 
 
@@ -90,5 +101,6 @@ def report(title: str, found: Comparison) -> str:
         *(f"  otherwise {name}: {why}" for name, why in found.otherwise.items()),
         *(f"  PASSES   {name}: take it off absent.yaml" for name in found.passing),
         *(f"  FAILS    {name}: {why}" for name, why in found.failing.items()),
+        *(f"  FAILS    {name} (not required): {why}" for name, why in found.unscored.items()),
     ]
     return "\n".join(lines)

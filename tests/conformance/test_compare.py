@@ -1,6 +1,9 @@
 """The comparison calls nothing passed that is not, and takes a shortfall only with its reason."""
 
-from tests.conformance.compare import Known, compare, known, report
+import yaml
+
+from tests.conformance.compare import ABSENT, Known, compare, known, report
+from tests.conformance.everything import SERVERS
 from tests.conformance.suite import Check, Results, required
 
 RIGHT = Check("c", "SUCCESS", "")
@@ -51,7 +54,16 @@ def test_what_is_answered_otherwise_passes_but_may_not_fail() -> None:
     assert set(compared({"a": [WRONG]}, said).failing) == {"a"}
 
 
-def test_every_entry_of_the_list_is_a_required_scenario() -> None:
-    for revision in ("2025-11-25", "2026-07-28"):
-        said = known(revision)
-        assert {*said.absent, *said.otherwise} <= set(required(revision))
+def test_a_scenario_that_is_not_required_is_told_where_the_bare_server_passes_it() -> None:
+    found = compared({"a": [RIGHT], "b": [WRONG], "c": [WRONG]}, direct={"a": [RIGHT], "b": [RIGHT], "c": [WRONG]})
+    assert (set(found.unscored), found.failing, found.gateway) == ({"b"}, {}, (1, 1))
+    assert "b (not required)" in report("title", found)
+
+
+def test_every_entry_of_the_list_is_a_required_scenario_of_a_run() -> None:
+    runs = {(server.name, revision) for server in SERVERS for revision in server.revisions}
+    written = yaml.safe_load(ABSENT.read_text())
+    assert {(server, revision) for server, by in written.items() for revision in by} <= runs
+    for server, revision in runs:
+        said = known(server, revision)
+        assert set(said.absent) <= set(required(revision))

@@ -74,6 +74,12 @@ async def test_a_client_that_takes_streams_alone_gets_one() -> None:
     assert wire.body.count(b"data: ") == 1
 
 
+async def test_a_client_that_would_rather_have_a_stream_gets_one() -> None:
+    wire = Wire()
+    await answer(wire, accept=Accept(json=True, stream=True, prefers_stream=True)).reply(RESULT)
+    assert wire.headers[b"content-type"] == b"text/event-stream"
+
+
 async def test_a_client_that_takes_streams_alone_is_told_a_status_that_says_something() -> None:
     wire = Wire()
     await answer(wire, accept=Accept(json=False, stream=True)).reply(Fault(Kind.UNKNOWN_SESSION, "again"))

@@ -26,6 +26,11 @@ class Listed(ListedServer):
 
     refreshed = 0
 
+    def __init__(self, name: str = "fresh") -> None:
+        super().__init__()
+        self.spec = spec(name)
+        self.announced: dict[str, int] = {}
+
     def add_listener(self, listener):  # type: ignore[no-untyped-def] # as the upstream's
         super().add_listener(listener)
         return lambda: self.listeners.remove(listener)
@@ -41,6 +46,12 @@ class Listed(ListedServer):
         self.catalog, self.version = ServerCatalog(**found), self.version + 1
         self.stir()
 
+    def announces(self, kind: str) -> None:
+        """It says that a list has changed, and lists the same."""
+        self.announced = {**self.announced, kind: self.announced.get(kind, 0) + 1}
+        self.version += 1
+        self.stir()
+
     def stir(self) -> None:
         """A change of state."""
         for listener in self.listeners:
@@ -49,7 +60,7 @@ class Listed(ListedServer):
 
 @pytest.fixture
 def servers() -> dict[str, Listed]:
-    return {"a": Listed(), "b": Listed()}
+    return {"a": Listed("a"), "b": Listed("b")}
 
 
 @pytest.fixture
@@ -117,6 +128,17 @@ async def test_the_same_list_again_and_a_change_of_state_tell_nobody(
     servers["a"].offers(tools=["y"])
     servers["a"].offers(tools=["x"])
     assert await nothing(ann), "back before anybody looked"
+
+
+async def test_what_a_server_announces_is_told_to_all_who_see_it_even_if_the_list_is_the_same(
+    broadcast: Broadcast, servers: dict[str, Listed]
+) -> None:
+    ann, bob, at_b = broadcast.subscribe(ANN), broadcast.subscribe(BOB), broadcast.subscribe(ANN, "b")
+    for _ in range(2):
+        servers["a"].announces("prompts")
+        assert await told(ann) == "prompts"
+        for silent in (bob, at_b, ann):
+            assert await nothing(silent)
 
 
 async def test_a_storm_of_changes_is_one_per_look_and_the_last_one_counts(
