@@ -110,6 +110,8 @@ class Driver:
         """What the call ended with while its client was away."""
         self.on_over: Callable[[], None] = lambda: None
         """Hears that nothing of the call is left. Once."""
+        self.on_parked: Callable[[], None] = lambda: None
+        """Hears that its client is away."""
         self.parked = False
         self._exchange = Exchange()
         self._gathering = Gathering(self.inbox)
@@ -191,6 +193,7 @@ class Driver:
         """The client is away: what happens meanwhile is seen to by a task, and the clock runs on."""
         self._stop_watching()
         self._tick()
+        self.on_parked()
         self._keeper = self._tasks.create_task(self._keep())
         self._rested.set()
 
