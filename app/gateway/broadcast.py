@@ -3,14 +3,14 @@
 Holds no HTTP and no catalog: `view` gives a caller's present lists. Theory of operation: `changed` marks, `run` looks.
 A look renders the lists once per distinct (grant, path, era) that somebody listens with, compares their digests with
 those each subscription saw last, and tells the kinds that differ; the next look is `COALESCE` seconds away. So a storm
-is one notification per kind and look, and what brings the same list again is none, unless the server itself says that
-its list is another one: that counts in the digests of all who see the server.
+is one notification per kind and look, and what brings the same list again is none.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Self
 
@@ -172,7 +172,6 @@ class Broadcast:
         self._dirty = asyncio.Event()
         self._digests: dict[tuple[Audience, str], bytes] = {}
         self._watched: dict[int, tuple[Upstream, Callable[[], None]]] = {}
-        self._announced: dict[tuple[str, str], int] = {}
 
     def __repr__(self) -> str:
         return f"<Broadcast {len(self)} subscriptions>"
@@ -218,7 +217,18 @@ class Broadcast:
         for ident in wanted.keys() - self._watched.keys():
             upstream = wanted[ident]
             self._watched[ident] = upstream, upstream.add_listener(self._hearing(upstream))
+            upstream.on_unseen = partial(self._unseen, upstream.spec.name)
         self.changed()
+
+    def _unseen(self, server: str, kinds: set[str]) -> None:
+        """A server says that its lists have changed, and they have not, or not for long: told to who asked it by name.
+
+        And may use all of it: to anybody else only what differs in its own list is a change.
+        """
+        for subscription in self._subscriptions:
+            if subscription.only == server and subscription.principal.grant.on(server).whole:
+                for kind in kinds.intersection(subscription.kinds):
+                    subscription.tell(kind)
 
     def changed(self) -> None:
         """Some list may be another one than it was. Cheap, and never blocks."""
@@ -291,23 +301,17 @@ class Broadcast:
             rendered = blake2b(digest_size=16)
             for listing in LISTS[kind]:
                 rendered.update(view.list_result(listing, era))
-            for (server, announced), times in self._announced.items():
-                if announced == kind and only in ("", server) and grant.on(server).sees:
-                    rendered.update(b"%s %d" % (server.encode(), times))
             found = self._digests[audience, kind] = rendered.digest()
         return found
 
     def _hearing(self, upstream: Upstream) -> Callable[[Upstream], None]:
         """A listener that passes over what changes no catalog: a server's state alone is in no list."""
-        version, known = upstream.version, dict(upstream.announced)
+        version = upstream.version
 
         def heard(upstream: Upstream) -> None:
-            nonlocal version, known
+            nonlocal version
             if upstream.version != version:
-                for kind in [kind for kind, times in upstream.announced.items() if times != known.get(kind)]:
-                    place = upstream.spec.name, kind
-                    self._announced[place] = self._announced.get(place, 0) + 1
-                version, known = upstream.version, dict(upstream.announced)
+                version = upstream.version
                 self.changed()
 
         return heard

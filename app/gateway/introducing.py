@@ -13,6 +13,7 @@ from app.gateway.sessions import Session
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
+from app.relay import tasks
 from app.relay.answerable import questionable
 from app.relay.asking import SessionClient, StatelessClient
 from app.relay.catalog import Members
@@ -36,13 +37,15 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
         driver.asking = SessionClient(
             spec.name,
             session.version,
-            members,
+            {} if spec.pool == "one" else members,
             lambda: secrets.token_urlsafe(12),
-            roots=spec.roots and spec.pool != "one",
+            roots=spec.roots,
             tool=call.message.method == "tools/call",
         )
         owner, alone = _owner(session), False
-    if told != b"{}":
+    # A legacy server knows a task in the session that made it alone: all that concerns tasks uses the shared one.
+    of_task = call.message.method in tasks.METHODS or "task" in call.message.params
+    if told != b"{}" and not of_task:
         driver.asker = Asker(owner, told, alone)
 
 

@@ -1,7 +1,7 @@
 """Who may hear of which resource: the requests that ask for it, of either era.
 
-A URI is looked up as a read of it is, and asked of the first server that has it and tells of changes, or may
-(PROTOCOL.md section 8, "resources subscribe/unsubscribe").
+A URI is looked up as a read of it is, and asked of the first server that has it and tells of changes (PROTOCOL.md
+section 8, "resources subscribe/unsubscribe").
 """
 
 import asyncio
@@ -40,7 +40,7 @@ async def subscribe(gateway: Gateway, session: Session, view: View, params: Memb
         return TOO_MANY
     if not session.subscribed:
         session.owed.append(lambda: _release(gateway, session))
-    found = await watch(gateway, view, uri, session)
+    found = await watch(gateway, view, uri, session, undeclared=True)
     if not isinstance(found, str):
         return found
     if session.over:
@@ -69,21 +69,25 @@ async def watch_all(gateway: Gateway, view: View, uris: Sequence[str], hearer: H
     return {uri: server for uri, server in found.items() if isinstance(server, str)}
 
 
-async def watch(gateway: Gateway, view: View, uri: str, hearer: Hearer) -> str | PeerError | Fault:
-    """The server that tells `hearer` of changes of `uri` from here on; or why none does."""
+async def watch(
+    gateway: Gateway, view: View, uri: str, hearer: Hearer, *, undeclared: bool = False
+) -> str | PeerError | Fault:
+    """The server that tells `hearer` of changes of `uri` from here on; or why none does.
+
+    `undeclared`: where none has said that it would, the first one is asked all the same: the SDK's servers of the first
+    generation take the request and never declare it.
+    """
     found = addresses(view, "resources/read", {"uri": to_raw(uri)})
     if isinstance(found, Fault):
         return found
     refusal: PeerError | Fault | None = None
     upstreams = gateway.current.upstreams
-    owners = [(at.server, upstreams[at.server].capabilities) for at in found if at.server in upstreams]
-    # Servers of SDK 1.x say that they do not tell, whether or not they do: they are asked last, and answer themselves.
-    able = [server for server, capabilities in owners if tells_updates(capabilities)]
-    unsaid = [server for server, capabilities in owners if server not in able and "resources" in capabilities]
-    for server in (*able, *unsaid):
-        refusal = await gateway.watching.add(server, uri, hearer)
+    there = [address for address in found if address.server in upstreams]
+    able = [address for address in there if tells_updates(upstreams[address.server].capabilities)]
+    for address in able or (there[:1] if undeclared else []):
+        refusal = await gateway.watching.add(address.server, uri, hearer)
         if refusal is None:
-            return server
+            return address.server
     server = found[0].server
     return refusal or Fault(Kind.METHOD_NOT_FOUND, f"Server {server} tells of no changes of its resources.", server)
 

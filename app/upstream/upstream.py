@@ -77,7 +77,7 @@ class Upstream:
         """What is wrong, in public words; None while nothing is."""
         self.catalog: ServerCatalog | None = None
         self.version = 0
-        """Raised at each change of the catalog, and each that the server announces."""
+        """Raised at each change of the catalog."""
         self.resting = False
         """A lazy server that nobody needs: STOPPED until the next call."""
         self.exits: deque[Exit] = deque(maxlen=EXITS_KEPT)
@@ -90,9 +90,6 @@ class Upstream:
         self.stop_requested = anyio.Event()
         self.stopped = anyio.Event()
         self.relist_wanted = anyio.Event()
-        self.announced: dict[str, int] = {}
-        """How often the server has said that its list of a kind is another one, and it was listed since."""
-        self._announcing: set[str] = set()
         self.listed_at = 0.0
         self.published_at = 0.0
         """When a whole listing came in last."""
@@ -107,6 +104,9 @@ class Upstream:
         self._listed = anyio.Event()
         # Many gateways that list one server, or one that lists many, do not do so at the same moment for ever.
         self._spread = 1.0
+        self._announced: set[str] = set()
+        self.on_unseen: Callable[[set[str]], None] | None = None
+        """Hears of kinds of list that the server said have changed, and that are the same when they are listed."""
         self._listeners: list[Callable[[Upstream], None]] = []
 
     def __repr__(self) -> str:
@@ -207,12 +207,9 @@ class Upstream:
         return self.catalog is not None
 
     def announce(self, kind: str) -> None:
-        """The server says that this list has changed: it is listed again, and then told as changed, whatever it says.
-
-        "": it may have changed, and is told only if it has.
-        """
+        """The server says that a kind of list has changed ("": any may have): it is listed again."""
         if kind:
-            self._announcing.add(kind)
+            self._announced.add(kind)
         self.relist_wanted.set()
 
     async def relisted(self, timeout: float) -> None:
@@ -309,15 +306,15 @@ class Upstream:
         self.listed_at = self.published_at = time.monotonic()
         listed, self._listed = self._listed, anyio.Event()
         listed.set()
-        said, self._announcing = self._announcing, set()
-        self.announced |= {kind: self.announced.get(kind, 0) + 1 for kind in said}
-        same = self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog)
-        if same and not said:
+        announced, self._announced = self._announced, set()
+        if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
+            if announced and self.on_unseen:
+                self.on_unseen(announced)
             return False
         self.catalog = catalog
         self.version += 1
         self._tell()
-        return not same
+        return True
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, anyio.Event()

@@ -68,7 +68,7 @@ async def test_a_server_is_asked_for_what_it_announces_and_one_feed_is_open(foll
     server.connection.received(
         json.dumps({"jsonrpc": "2.0", "method": "notifications/resources/list_changed"}).encode()
     )
-    assert server.changes == ["", "resources"], "what was missed before the feed opened counts as a change"
+    assert server.changes == ["tools", "resources"], "what was missed before the feed opened counts as a change"
     assert len(server.listens) == 1
 
 
