@@ -26,6 +26,7 @@ from app.downstream.streams import UNKNOWN_SESSION, Streams
 from app.gateway.driver import INTERNAL
 from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
+from app.gateway.introducing import roots_changed
 from app.gateway.journal import Journals
 from app.gateway.relayed import Relayed
 from app.gateway.relaying import relay, tell
@@ -228,6 +229,8 @@ class Endpoint:
         elif self._passes(visit):
             gateway, call = self._gateway(), self._call(visit, visit.only)
             gateway.own(tell(gateway, call))
+        if message.method == "notifications/roots/list_changed" and visit.session is not None:
+            roots_changed(self._gateway(), visit.session)
         visit.response.outcome = "accepted"
         await send_empty(visit.send, 202)
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from math import inf
+from time import monotonic
 from typing import assert_never
 
 from app.gateway.asked import Asked, Asking
@@ -67,6 +68,7 @@ from app.upstream.upstream import Upstream
 log = logging.getLogger("app.gateway")
 
 INTERNAL = Fault(Kind.INTERNAL, "The gateway failed; its log says why, under this request's id.")
+GAVE_WAY = Fault(Kind.BUSY, "The call waited for an answer, and gave way to others that need the server; call again.")
 SETTLE = 0.02
 # Silence after which a client that takes streams gets one, and between the comments that keep it open: below the idle
 # limits of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
@@ -205,7 +207,7 @@ class Driver:
         for effect in effects:
             match effect:
                 case SetTimer(asking):
-                    self._silent_at = self._loop.time() + (LIFETIME if asking else self._silence)
+                    self._wait(LIFETIME if asking else self._silence, for_client=asking)
                 case Acquire():
                     self._lease = self._at_once()
                     if self._lease is None:
@@ -228,7 +230,8 @@ class Driver:
                     self._answer(key, given)
                 case Park():
                     self.parked = self._streamed = True
-                    self._silent_at, self._quiet_at = self._loop.time() + LIFETIME, inf
+                    self._quiet_at = inf
+                    self._wait(LIFETIME, for_client=True)
                 case Keep(outcome):
                     self.kept = outcome
                 case Reply(outcome):
@@ -239,6 +242,13 @@ class Driver:
                     self._release()
                 case _:
                     assert_never(effect)
+
+    def _wait(self, seconds: float, *, for_client: bool) -> None:
+        """The clock of silence begins anew; while it is the client's, the call may have to give way to others."""
+        self._silent_at = self._loop.time() + seconds
+        if self._lease is not None and (for_client or self._lease.asks_since is not inf):
+            self._lease.asks_since = monotonic() if for_client else inf
+            self._lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
 
     def _at_once(self) -> Lease | None:
         return None if self._refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)

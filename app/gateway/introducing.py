@@ -9,6 +9,7 @@ from app.config.snapshot import ServerSpec
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
 from app.gateway.relayed import Relayed
+from app.gateway.sessions import Session
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
@@ -40,9 +41,19 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
             roots=spec.roots and spec.pool != "one",
             tool=call.message.method == "tools/call",
         )
-        owner, alone = f"session {session.id}", False
+        owner, alone = _owner(session), False
     if told != b"{}":
         driver.asker = Asker(owner, told, alone)
+
+
+def roots_changed(gateway: Gateway, session: Session) -> None:
+    """A client says that its folders are others now. Only servers of its own era know such a message."""
+    for upstream in gateway.current.upstreams.values():
+        upstream.roots_changed(_owner(session))
+
+
+def _owner(session: Session) -> str:
+    return f"session {session.id}"
 
 
 def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec, declared: Members) -> None:

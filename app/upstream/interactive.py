@@ -2,7 +2,8 @@
 
 A legacy question names no call, so whoever can be asked has the session to itself while its calls run; then it is lent
 on. More than one is open only while several need one at once, at most `MOST`, and an idle one ends after `IDLE` seconds
-(DESIGN.md rule 4; INTERFACE, `pool`). Runs beside the shared sessions of a pool, in its tasks.
+(DESIGN.md rule 4; INTERFACE, `pool`). While somebody waits for one, a client that thinks for too long loses its own.
+Runs beside the shared sessions of a pool, in its tasks.
 """
 
 import logging
@@ -23,6 +24,8 @@ log = logging.getLogger("app.upstream")
 
 MOST = 4
 IDLE = 60.0
+# How long a client may think while others wait for a session.
+PATIENCE = 60.0
 
 Open = Callable[[bytes], Awaitable[Opened]]
 
@@ -84,7 +87,9 @@ class Interactive:
                 lease = self._join(asker)
                 if lease:
                     return lease
-                await self._changed.wait()
+                with anyio.move_on_after(PATIENCE / 12):
+                    await self._changed.wait()
+                self._make_way()
                 continue
             attempt = _Attempt()
             self._opening += 1
@@ -123,6 +128,11 @@ class Interactive:
         if idle:
             self._drop(min(idle, key=lambda session: session.idle_since))
         return bool(idle)
+
+    def _make_way(self) -> None:
+        """Somebody waits: of the sessions that wait for nothing but an answer, the one that has for longest ends."""
+        before = time.monotonic() - PATIENCE
+        any(session.yields(before) for session in self._sessions)
 
     async def _add(self, capabilities: bytes, attempt: "_Attempt") -> None:
         try:

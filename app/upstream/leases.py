@@ -6,6 +6,7 @@ knows whose it is and which request it sent, so that a question finds its call.
 
 import time
 from collections.abc import Callable
+from math import inf
 
 import msgspec
 
@@ -29,7 +30,7 @@ class Asker(msgspec.Struct, frozen=True):
 class Lease:
     """Permission to use a session. `release` it once; a lease of a shared session costs nothing to keep."""
 
-    __slots__ = ("_released", "answer", "cancel", "connection", "era", "send")
+    __slots__ = ("_released", "answer", "asks_since", "cancel", "connection", "era", "give_way", "send")
 
     def __init__(self, connection: Connection, released: Callable[[], None] | None = None) -> None:
         self.connection = connection
@@ -37,6 +38,10 @@ class Lease:
         self.send: Callable[[Request, Sink], int] = connection.send
         self.cancel: Callable[[int, str], None] = connection.cancel
         self.answer: Callable[[str, Given], None] = connection.answer
+        self.asks_since = inf
+        """Since when its call waits for nothing but its client's answer; of no shared session."""
+        self.give_way: Callable[[], None] = lambda: None
+        """Ends such a call."""
         self._released = released
 
     def __repr__(self) -> str:
@@ -75,6 +80,13 @@ class Session:
     @property
     def users(self) -> int:
         return len(self._borrowed)
+
+    def yields(self, before: float) -> bool:
+        """Ask the calls to give way of which each has waited for its client since `before`; whether all have."""
+        idle = all(lease.asks_since <= before for lease in self._borrowed)
+        for lease in list(self._borrowed) if idle else ():
+            lease.give_way()
+        return idle
 
     def lease(self, asker: Asker | None = None, returned: Callable[[], None] = lambda: None) -> Lease:
         """One more user. `returned` hears when it gives the session back."""

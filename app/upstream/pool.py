@@ -15,6 +15,7 @@ import anyio.abc
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault, Kind
+from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
 from app.upstream.errors import EraRefused, UpstreamError
 from app.upstream.interactive import Interactive
@@ -67,6 +68,12 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<Pool {self._spec.name} {self._spec.pool} {[s.connection for s in self._sessions.values()]}>"
+
+    def roots_changed(self, owner: str) -> None:
+        """The folders of this client are others now: servers that were told of them in its session hear so."""
+        for session in (*self._interactive.sessions, *self._sessions.values()):
+            if session.owner == owner and "roots" in (members_of(session.capabilities) or {}):
+                session.connection.notify("notifications/roots/list_changed")
 
     def era_for(self, era: Era) -> Era:
         """The era that a client of `era` is served in: its own where the server has it, or may have it."""

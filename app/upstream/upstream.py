@@ -174,6 +174,11 @@ class Upstream:
             if waiting.cancelled_caught:
                 raise UpstreamError(self._unavailable())
 
+    def roots_changed(self, owner: str) -> None:
+        """The folders of a client (`Asker.owner`) are others now."""
+        if self._pool:
+            self._pool.roots_changed(owner)
+
     def _due_before(self, until: float) -> bool:
         return self.state in DOWN and self._retry_at < until
 

@@ -60,3 +60,8 @@ def told(result: Any) -> Any:
     """What a tool of the asking servers answers: JSON in its one text."""
     assert not result.is_error, result
     return json.loads(result.content[0].text)
+
+
+def told_text(message: dict[str, Any]) -> Any:
+    """The same, of a JSON-RPC answer."""
+    return json.loads(message["result"]["content"][0]["text"])

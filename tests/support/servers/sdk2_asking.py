@@ -9,7 +9,17 @@ import sys
 
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types import (
+    CreateMessageRequest,
+    CreateMessageRequestParams,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitRequestURLParams,
+    ElicitResult,
+    InputRequiredResult,
+    SamplingMessage,
+    TextContent,
+)
 
 server = MCPServer("asking")
 
@@ -45,6 +55,40 @@ async def journey(start: str, ctx: Context) -> str | InputRequiredResult:
             input_requests={"stop": question(f"Stop {len(stops) + 1}?")}, request_state=json.dumps(stops)
         )
     return " ".join([start, *stops])
+
+
+@server.tool()
+async def compose(ctx: Context) -> str | InputRequiredResult:
+    """Asks for a text and for a name at once."""
+    text = (ctx.input_responses or {}).get("text")
+    if text is None:
+        asked = SamplingMessage(role="user", content=TextContent(type="text", text="Write"))
+        sampling = CreateMessageRequest(params=CreateMessageRequestParams(messages=[asked], max_tokens=5))
+        return InputRequiredResult(input_requests={"text": sampling, "name": question("Your name?")})
+    return f"{text.content.text} {answered(ctx, 'name')}"  # type: ignore[union-attr]
+
+
+@server.tool()
+async def visit(ctx: Context) -> str | InputRequiredResult:
+    """Sends its user to an address."""
+    if ctx.input_responses:
+        return f"visited {ctx.input_responses['visit'].action}"  # type: ignore[union-attr]
+    go = ElicitRequestURLParams(mode="url", message="Log in", url="https://login.example/")
+    return InputRequiredResult(input_requests={"visit": ElicitRequest(params=go)})
+
+
+@server.tool()
+async def endless(ctx: Context) -> InputRequiredResult:
+    """Is never content."""
+    rounds = int(ctx.request_state or 0) + 1
+    return InputRequiredResult(input_requests={"more": question(f"Round {rounds}?")}, request_state=str(rounds))
+
+
+@server.tool()
+async def patience(ctx: Context) -> str | InputRequiredResult:
+    """Asks nothing but to be called again, twice."""
+    rounds = int(ctx.request_state or 0)
+    return f"called {rounds + 1} times" if rounds == 2 else InputRequiredResult(request_state=str(rounds + 1))
 
 
 @server.tool()

@@ -1,8 +1,9 @@
 """A server's end of a lease, played by the test."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from math import inf
 
 import msgspec
 import pytest
@@ -23,6 +24,8 @@ class PlayedLease:
     era: Era = Era.LEGACY
     sent: list[tuple[Request, Sink]] = field(default_factory=list)
     cancelled: list[tuple[int, str]] = field(default_factory=list)
+    asks_since: float = inf
+    give_way: Callable[[], None] = lambda: None
     answered: list[tuple[str, Given]] = field(default_factory=list)
     released: int = 0
     sent_once: asyncio.Event = field(default_factory=asyncio.Event)

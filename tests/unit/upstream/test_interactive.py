@@ -1,5 +1,6 @@
 """Sessions that are lent to one client at a time."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -193,3 +194,14 @@ async def test_whoever_waits_when_the_server_stops_is_told() -> None:
         play.interactive.stop()
         await anyio.wait_all_tasks_blocked()
         assert told == [STOPPED]
+
+
+async def test_who_thinks_for_too_long_gives_way_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.12)
+    async with scene() as play:
+        leases = [await play.lease(Asker(f"client {number}", FORM)) for number in range(MOST)]
+        for at, lease in enumerate(leases[:2]):
+            lease.asks_since = time.monotonic() + 600.0 * (1 - at)  # the first has time left, the second none
+            lease.give_way = lease.release
+        found = await play.lease(bob())
+        assert found.connection is leases[1].connection
