@@ -16,7 +16,7 @@ from app.gateway.watching import Hearer
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
 from app.protocol.versions import Era
-from app.relay.catalog import Members, tells_updates
+from app.relay.catalog import Members
 from app.relay.events import PeerError, Result
 from app.relay.listen import MAX_RESOURCES
 from app.relay.view import View
@@ -77,7 +77,8 @@ async def watch(gateway: Gateway, view: View, uri: str, hearer: Hearer) -> str |
     refusal: PeerError | Fault | None = None
     for address in found:
         upstream = gateway.current.upstreams.get(address.server)
-        if upstream is None or not tells_updates(upstream.capabilities):
+        # Some servers tell and do not say that they do: they are asked.
+        if upstream is None or "resources" not in upstream.capabilities:
             continue
         refusal = await gateway.watching.add(address.server, uri, hearer)
         if refusal is None:
