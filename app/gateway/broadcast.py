@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from hashlib import blake2b
 from typing import Self
 
@@ -216,7 +217,18 @@ class Broadcast:
         for ident in wanted.keys() - self._watched.keys():
             upstream = wanted[ident]
             self._watched[ident] = upstream, upstream.add_listener(self._hearing(upstream))
+            upstream.on_unseen = partial(self._unseen, upstream.spec.name)
         self.changed()
+
+    def _unseen(self, server: str, kinds: set[str]) -> None:
+        """A server says that its lists have changed, and they have not, or not for long: told to who asked it by name.
+
+        And may use all of it: to anybody else only what differs in its own list is a change.
+        """
+        for subscription in self._subscriptions:
+            if subscription.only == server and subscription.principal.grant.on(server).whole:
+                for kind in kinds.intersection(subscription.kinds):
+                    subscription.tell(kind)
 
     def changed(self) -> None:
         """Some list may be another one than it was. Cheap, and never blocks."""

@@ -13,6 +13,7 @@ from app.gateway.sessions import Session
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
+from app.relay import tasks
 from app.relay.answerable import questionable
 from app.relay.asking import SessionClient, StatelessClient
 from app.relay.catalog import Members
@@ -42,7 +43,9 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
             tool=call.message.method == "tools/call",
         )
         owner, alone = _owner(session), False
-    if told != b"{}":
+    # A legacy server knows a task in the session that made it alone: all that concerns tasks uses the shared one.
+    of_task = call.message.method in tasks.METHODS or "task" in call.message.params
+    if told != b"{}" and not of_task:
         driver.asker = Asker(owner, told, alone)
 
 

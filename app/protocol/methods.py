@@ -64,6 +64,7 @@ _NEVER_PASSED = frozenset(
         "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list",
         "sampling/createMessage", "elicitation/create", "roots/list", "notifications/cancelled",
         "notifications/initialized", "notifications/progress", "notifications/roots/list_changed",
+        "notifications/elicitation/complete", "notifications/tasks/status",
     }
 )  # fmt: skip
 
@@ -80,5 +81,5 @@ def method_for(name: str, era: Era) -> Method | None:
 
 
 def is_foreign(name: str) -> bool:
-    """Whether no revision has a client send this, so that only the server that it is meant for can know it."""
+    """Whether no revision has this request or notification, so that only those at its two ends can know it."""
     return name not in METHODS and name not in _NEVER_PASSED

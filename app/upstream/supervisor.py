@@ -168,11 +168,11 @@ class Supervisor:
                 opened,
                 tasks,
                 on_other_era=lambda has: self._keep(Verdict(opened.negotiated.era, has, opened.sse)),
-                on_changed=lambda _: upstream.relist_wanted.set(),
+                on_changed=upstream.announce,
                 on_failed=on_failed,
             )
             try:
-                connection.listen(lambda _: upstream.relist_wanted.set(), ended, on_failed)
+                connection.listen(upstream.announce, ended, on_failed)
                 if not connection.fault:
                     self._was_ready = True
                     life.begin()

@@ -1,7 +1,8 @@
 """Where the notifications of one session go that are not about the progress of a call.
 
 Sends nothing. Changes of lists and of single resources are everybody's; what comes on a feed is of whoever opened it; a
-log message is of one call. Anything else names nobody, and the session is shared: it is dropped.
+log message is of one call, and so is what no revision knows where it comes on the stream of one. Anything else names
+nobody, and the session is shared: it is dropped.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from app.protocol.jsonrpc import members_of, text_of
+from app.protocol.methods import is_foreign
 from app.protocol.versions import Era
 from app.relay.events import Noticed, Sink
 from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, TASK_CHANGED, UPDATED
@@ -34,7 +36,7 @@ class Feed(msgspec.Struct, frozen=True):
 
 
 class Unasked:
-    """`on_changed` hears the kind of each list that changed.
+    """`on_changed` hears the kind of each list that changed, "" where any may have.
 
     `on_updated` hears of each resource that has; None: some may have, and nobody heard. `feeds` by our request ids.
     """
@@ -63,8 +65,11 @@ class Unasked:
             feed = self._feed_of(params)
             if feed and feed.of_task:
                 feed.of_task(params)
-        elif (kind := CHANGES.get(method)) and self.on_changed:
-            self.on_changed(kind)
+        elif kind := CHANGES.get(method):
+            if self.on_changed:
+                self.on_changed(kind)
+        elif origin is not None and origin in pending and is_foreign(method):
+            pending[origin](Noticed(method, params))
 
     def _logged(self, params: msgspec.Raw, era: Era, pending: Mapping[int, Sink], origin: int | None) -> None:
         """To the call it is of. What nobody can tell of is dropped: it may be another client's."""
@@ -81,7 +86,7 @@ class Unasked:
             feed.acknowledged(params)
             return
         if self.on_changed:
-            self.on_changed("tools")
+            self.on_changed("")
         if self.on_updated and era is Era.LEGACY:
             self.on_updated(None)
 

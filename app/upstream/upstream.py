@@ -104,6 +104,9 @@ class Upstream:
         self._listed = anyio.Event()
         # Many gateways that list one server, or one that lists many, do not do so at the same moment for ever.
         self._spread = 1.0
+        self._announced: set[str] = set()
+        self.on_unseen: Callable[[set[str]], None] | None = None
+        """Hears of kinds of list that the server said have changed, and that are the same when they are listed."""
         self._listeners: list[Callable[[Upstream], None]] = []
 
     def __repr__(self) -> str:
@@ -203,6 +206,12 @@ class Upstream:
                 await self._changed.wait()
         return self.catalog is not None
 
+    def announce(self, kind: str) -> None:
+        """The server says that a kind of list has changed ("": any may have): it is listed again."""
+        if kind:
+            self._announced.add(kind)
+        self.relist_wanted.set()
+
     async def relisted(self, timeout: float) -> None:
         """List the server again now and wait until that is done, at most `timeout` seconds."""
         self.relist_wanted.set()
@@ -297,7 +306,10 @@ class Upstream:
         self.listed_at = self.published_at = time.monotonic()
         listed, self._listed = self._listed, anyio.Event()
         listed.set()
+        announced, self._announced = self._announced, set()
         if self.catalog is not None and msgspec.json.encode(catalog) == msgspec.json.encode(self.catalog):
+            if announced and self.on_unseen:
+                self.on_unseen(announced)
             return False
         self.catalog = catalog
         self.version += 1

@@ -23,12 +23,14 @@ JSON = "integration/bad_input/test_json.py"
 KEEPING = "unit/upstream/test_keeping.py"
 LIFETIMES = "integration/relay/test_lifetimes.py"
 LISTS = "integration/relay/test_lists.py"
+LOGS = "integration/telling/test_logs.py"
 MESSAGES = "integration/bad_input/test_messages.py"
 MIRRORED = "integration/translate/test_mirrored.py"
 MODERN = "unit/relay/test_downstream_modern.py"
 PASSING = "integration/translate/test_passing.py"
 PATHS = "integration/bad_input/test_paths.py"
 QUESTIONS = "integration/relay/test_questions.py"
+RESOURCES = "integration/telling/test_resources.py"
 RIGHTS = "integration/relay/test_rights.py"
 SESSIONS = "integration/relay/test_sessions.py"
 STATES = "unit/relay/test_continuation.py"
@@ -285,6 +287,10 @@ LEDGER: dict[str, Requirement] = {
         "No notification that was not asked for.", "basic/patterns/subscriptions#opening-a-stream",
         (f"{CHANGES}::test_what_was_not_asked_for_is_not_told",),
     ),
+    "listen.resources": Requirement(
+        "Only the resources that were asked for are told of.", "basic/patterns/subscriptions#notification-filter",
+        (f"{RESOURCES}::test_whoever_wants_to_hear_of_a_resource_hears_of_it_and_of_no_other",),
+    ),
     "listen.acknowledged": Requirement(
         "The acknowledgement is the first message and names the subscription.",
         "basic/patterns/subscriptions#acknowledgment",
@@ -332,7 +338,14 @@ LEDGER: dict[str, Requirement] = {
     ),
     "logging.asked": Requirement(
         "No log message for a request that does not ask for any.", "server/utilities/logging#per-request-log-level",
-        (f"{PASSING}::test_a_modern_client_that_asks_for_no_log_messages_gets_none",),
+        (f"{PASSING}::test_a_modern_client_that_asks_for_no_log_messages_gets_none",
+         f"{LOGS}::test_a_modern_request_hears_from_the_level_it_names_and_nothing_without"),
+    ),
+    "logging.place": Requirement(
+        "A log message is on the stream of the request that asked for it, and nowhere else.",
+        "server/utilities/logging#per-request-log-level",
+        (f"{LOGS}::test_each_of_many_at_once_hears_of_its_own_call_from_its_own_level",
+         f"{LOGS}::test_what_a_shared_server_logs_without_saying_for_whom_is_shown_to_nobody"),
     ),
     # Caching
     "cache.hints": Requirement(

@@ -87,6 +87,12 @@ async def test_a_list_that_is_announced_and_the_same_is_told_to_nobody(
             assert listener.changes == [PROMPTS]
 
 
+async def test_who_asks_one_server_by_name_hears_all_that_it_announces(gateway: Gateway, era: str, server: str) -> None:
+    async with listening(caller(gateway, era, path=f"/servers/{server}/mcp")) as listener:
+        await caller(gateway, "modern").call(f"{server}__grow", {"name": "grow", "announcements": 1})
+        await listener.hears(TOOLS)
+
+
 async def test_those_who_may_not_see_it_hear_nothing(gateway: Gateway, era: str, fresh: str, mark: str) -> None:
     async with (
         listening(caller(gateway, era, NARROW)) as narrow,

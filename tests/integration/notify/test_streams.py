@@ -74,9 +74,10 @@ async def test_a_subscription_takes_events_alone_and_a_filter(gateway: Gateway) 
     assert (bad.status, bad.error["code"]) == (400, -32602)
     legacy = await caller(gateway, "legacy").ask("subscriptions/listen", {"notifications": {}})
     assert legacy.error["code"] == -32601
-    async with listening(client, {"toolsListChanged": True, "resourceSubscriptions": ["a:b"], "taskIds": ["1"]}) as on:
+    async with listening(client, {"toolsListChanged": True, "resourceSubscriptions": ["a:b"], "vendor": ["1"]}) as on:
         (acknowledged,) = on.heard
-        assert acknowledged["params"] == {"_meta": {ID: "listen-1"}, "notifications": {"toolsListChanged": True}}
+        honoured = {"toolsListChanged": True, "resourceSubscriptions": ["a:b"]}
+        assert acknowledged["params"] == {"_meta": {ID: "listen-1"}, "notifications": honoured}
 
 
 async def test_each_stream_leaves_one_line_when_it_ends(gateway: Gateway) -> None:

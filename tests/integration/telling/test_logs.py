@@ -43,6 +43,7 @@ async def test_a_session_hears_from_the_level_it_has_set(gateway: Gateway, serve
     assert reply.notices[0]["params"]["data"] == {"said": "x"}
 
 
+@pytest.mark.requirement("logging.asked")
 @pytest.mark.parametrize("server", REMOTE)
 @pytest.mark.parametrize("level", ["debug", "error"])
 async def test_a_modern_request_hears_from_the_level_it_names_and_nothing_without(
@@ -62,6 +63,7 @@ async def test_a_session_that_set_no_level_hears_what_an_older_server_thinks_fit
     assert heard(await said(client, "new")) == []
 
 
+@pytest.mark.requirement("logging.place")
 @pytest.mark.parametrize("server", REMOTE)
 async def test_each_of_many_at_once_hears_of_its_own_call_from_its_own_level(gateway: Gateway, server: str) -> None:
     async def one(number: int) -> None:
@@ -75,6 +77,7 @@ async def test_each_of_many_at_once_hears_of_its_own_call_from_its_own_level(gat
     await asyncio.gather(*map(one, range(16)))
 
 
+@pytest.mark.requirement("logging.place")
 async def test_what_a_shared_server_logs_without_saying_for_whom_is_shown_to_nobody(gateway: Gateway) -> None:
     assert heard(await said(await a_session(gateway, "debug"), "near")) == []
     assert heard(await said(caller(gateway, "modern"), "near", "debug")) == []

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from tests.integration.notify.listeners import NARROW, WIDE, Listener, caller, listening
 from tests.support.gateway import Gateway
 from tests.support.wire import Caller, until
@@ -40,6 +42,7 @@ async def journal(gateway: Gateway, server: str) -> list[str]:
     return json.loads((await at(gateway, "legacy", server).call("heard")).text)
 
 
+@pytest.mark.requirement("listen.resources")
 async def test_whoever_wants_to_hear_of_a_resource_hears_of_it_and_of_no_other(
     gateway: Gateway, era: str, server: str
 ) -> None:

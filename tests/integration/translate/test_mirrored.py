@@ -3,9 +3,13 @@
 import json
 from typing import Any
 
+import httpx2
 import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 
-from tests.integration.translate.conftest import Make
+from tests.integration.translate.conftest import ANN, Make
+from tests.support.gateway import Gateway
 from tests.support.wire import Caller, Reply, read_reply
 
 
@@ -123,3 +127,18 @@ async def test_what_a_server_thinks_of_our_form_is_never_passed_on(client: Make,
     for era in ("modern", "legacy"):
         reply = await client("new", era=era).call("refuse", {"error": error, "status": 400})
         assert reply.error["code"] == -32603, reply
+
+
+@pytest.mark.parametrize("server", ["new", "old", "pipe"])
+async def test_the_sdks_client_mirrors_what_the_gateway_checks_and_the_server_gets(house: Gateway, server: str) -> None:
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {ANN}"}, timeout=30) as http,
+        Client(streamable_http_client(house.endpoint, http_client=http), mode="2026-07-28") as client,
+    ):
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        assert f"{server}__routed" in names
+        assert f"{server}__misplaced" not in names, "the SDK's client drops it where the gateway lists it"
+        arguments = {"region": "Zürich ", "count": -7, "odd": {"name": False}}
+        result = await client.call_tool(f"{server}__routed", arguments)
+        assert not result.is_error
+        assert json.loads(result.content[0].text) == arguments

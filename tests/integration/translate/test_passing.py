@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.integration.translate.conftest import Make
-from tests.support.wire import META, Caller, until
+from tests.support.wire import META, Caller, Json, Reply, until
 
 
 @pytest.mark.requirement("messages.delivered")
@@ -64,15 +64,22 @@ async def test_what_traces_a_request_reaches_the_server(client: Make) -> None:
             assert (META + "protocolVersion" in meta) is (server == "new")
 
 
+def besides_logs(reply: Reply, caller: Caller) -> list[Json]:
+    """What came before the answer; a legacy client that has set no level gets log messages too."""
+    legacy = caller.era == "legacy"
+    return [notice for notice in reply.notices if not (legacy and notice["method"] == "notifications/message")]
+
+
 async def steps(caller: Caller, token: object, values: list[float]) -> list[float]:
     """Calls `steps`; what it was told of them, after which nothing may come."""
     reply = await caller.call("steps", {"values": values}, _meta={"progressToken": token})
     assert reply.text == "stepped"
-    assert [notice["method"] for notice in reply.notices] == ["notifications/progress"] * len(reply.notices)
-    tokens = [notice["params"]["progressToken"] for notice in reply.notices]
+    notices = besides_logs(reply, caller)
+    assert [notice["method"] for notice in notices] == ["notifications/progress"] * len(notices)
+    tokens = [notice["params"]["progressToken"] for notice in notices]
     assert tokens == [token] * len(tokens)
     assert all(type(found) is type(token) for found in tokens)
-    return [notice["params"]["progress"] for notice in reply.notices]
+    return [notice["params"]["progress"] for notice in notices]
 
 
 @pytest.mark.requirement("progress.tokens", "progress.rises", "progress.stops")
@@ -125,5 +132,16 @@ async def test_a_modern_client_is_never_sent_a_request(client: Make) -> None:
 @pytest.mark.parametrize("era", ["modern", "legacy"])
 async def test_what_a_server_tells_the_gateway_reaches_no_client(client: Make, era: str) -> None:
     for server in ("new", "old", "pipe"):
-        reply = await client(server, era=era).call("steps", {"values": [1]}, _meta={"progressToken": 1})
-        assert [notice["method"] for notice in reply.notices] == ["notifications/progress"], server
+        caller = client(server, era=era)
+        reply = await caller.call("steps", {"values": [1]}, _meta={"progressToken": 1})
+        assert [notice["method"] for notice in besides_logs(reply, caller)] == ["notifications/progress"], server
+
+
+@pytest.mark.parametrize("server", ["new", "old"])
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_a_notification_of_no_revision_in_the_answer_to_a_call_reaches_its_client(
+    client: Make, server: str, era: str
+) -> None:
+    caller, said = client(server, era=era), {"a": [1.5], "_meta": {"own/key": 1}}
+    [notice] = besides_logs(await caller.call("steps", {"values": [], "says": said}), caller)
+    assert (notice["method"], notice["params"]) == ("notifications/vendor", said)

@@ -61,7 +61,11 @@ async def test_a_modern_servers_task_is_made_asked_for_answered_and_cancelled_un
 
 async def test_a_legacy_servers_task_is_made_asked_for_answered_and_cancelled(client: Make) -> None:
     caller = client("", era="legacy")
-    await caller.initialize("2025-11-25")
+    asked = {"protocolVersion": "2025-11-25", "capabilities": {"elicitation": {}}, "clientInfo": {"name": "x"}}
+    caller.session = (await caller.ask("initialize", asked)).answer.header("mcp-session-id")
+    caller.version = "2025-11-25"
+    for _ in range(3):  # calls that may ask have sessions of their own, and a task stays where it was made
+        assert (await caller.call("old__say", {"result": {"content": []}})).result is not None
     made = (await caller.call("old__job", {"label": "x"}, task={"ttl": 60000})).result["task"]
     got = (await about(caller, "tasks/get", made["taskId"])).result
     assert (got["taskId"], got["status"]) == (made["taskId"], "working")

@@ -59,6 +59,8 @@ class World:
 
 
 WORLD = World()
+HERE = threading.local()
+"""`session`: that of the request in this thread, which its tasks belong to."""
 
 
 def tools() -> list[Json]:
@@ -119,9 +121,17 @@ def start(arguments: Json, params: Json, modern: bool, meta: Json) -> Json:
     ident = str(uuid.uuid4())
     more = {"ttlMs": 60000, "pollIntervalMs": 10} if modern else {"ttl": 60000, "pollInterval": 10}
     WORLD.tasks[ident] = {"taskId": ident, "status": "working", "createdAt": NOW, "lastUpdatedAt": NOW, **more,
-                          "label": arguments.get("label", "")}  # fmt: skip
-    shown = {key: value for key, value in WORLD.tasks[ident].items() if key != "label"}
+                          "label": arguments.get("label", ""), "session": session()}  # fmt: skip
+    shown = public(WORLD.tasks[ident])
     return {"resultType": "task", **shown} if modern else {"task": shown}
+
+
+def session() -> str:
+    return getattr(HERE, "session", "")
+
+
+def public(task: Json) -> Json:
+    return {key: value for key, value in task.items() if key not in ("label", "session")}
 
 
 def finish(label: str) -> None:
@@ -134,14 +144,14 @@ def finish(label: str) -> None:
 def tell(task: Json) -> None:
     for wanted, listener in WORLD.listeners:
         if task["taskId"] in wanted:
-            listener.put({key: value for key, value in task.items() if key != "label"})
+            listener.put(public(task))
 
 
 def of_task(method: str, params: Json, modern: bool) -> Json:
     task = WORLD.tasks.get(params.get("taskId", ""))
-    if task is None:
+    if task is None or task["session"] != session():
         raise Refused(-32602, "Unknown task", 400)
-    shown = {key: value for key, value in task.items() if key != "label"}
+    shown = public(task)
     match method:
         case "tasks/get" if modern and task["status"] == "completed":
             return {**shown, "result": text("the outcome")}
@@ -226,6 +236,7 @@ class Http(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         method, params, ident = message.get("method", ""), message.get("params", {}), message.get("id")
         modern = headers.get("mcp-protocol-version") == MODERN
+        HERE.session = headers.get("mcp-session-id", "")
         WORLD.seen.append({"method": method, "headers": headers, "params": params, "path": self.path})
         if ident is None:
             self.reply(202, b"")
@@ -262,6 +273,8 @@ class Http(BaseHTTPRequestHandler):
         self.begin()
         token = params.get("_meta", {}).get("progressToken")
         self.event("notifications/message", LOGGED)
+        if params["arguments"].get("says"):
+            self.event("notifications/vendor", params["arguments"]["says"])
         self.event("notifications/cancelled", {"requestId": "nothing", "reason": "of the server's own"})
         for value in params["arguments"]["values"]:
             if token is not None:
@@ -304,7 +317,8 @@ class Http(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def json(self, status: int, message: Json) -> None:
-        self.reply(status, json.dumps(message).encode(), ("content-type", "application/json"))
+        opened = [("mcp-session-id", str(uuid.uuid4()))] if "protocolVersion" in message.get("result", {}) else []
+        self.reply(status, json.dumps(message).encode(), ("content-type", "application/json"), *opened)
 
     def reply(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
         self.send_response(status)

@@ -1,13 +1,13 @@
 """Who is told that a list has changed, and how often."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
 
 from app.config.keys import Keyring, Principal
-from app.config.snapshot import Snapshot
+from app.config.snapshot import ServerSpec, Snapshot
 from app.gateway import broadcast as module
 from app.gateway.broadcast import KINDS, Broadcast, End, Subscription
 from app.gateway.generation import Generation
@@ -25,6 +25,8 @@ class Listed(ListedServer):
     """A server as the broadcast sees it."""
 
     refreshed = 0
+    spec: ServerSpec
+    on_unseen: Callable[[set[str]], None]
 
     def add_listener(self, listener):  # type: ignore[no-untyped-def] # as the upstream's
         super().add_listener(listener)
@@ -49,7 +51,10 @@ class Listed(ListedServer):
 
 @pytest.fixture
 def servers() -> dict[str, Listed]:
-    return {"a": Listed(), "b": Listed()}
+    found = {"a": Listed(), "b": Listed()}
+    for name, server in found.items():
+        server.spec = spec(name)
+    return found
 
 
 @pytest.fixture
@@ -168,6 +173,7 @@ async def test_another_set_of_servers_is_a_change_and_those_gone_are_heard_no_mo
     broadcast: Broadcast, servers: dict[str, Listed]
 ) -> None:
     fresh = Listed()
+    fresh.spec = spec("b")
     broadcast.watch([servers["a"], fresh])  # type: ignore[list-item] # played upstreams
     assert [len(servers["a"].listeners), len(servers["b"].listeners), len(fresh.listeners)] == [2, 1, 1]
     broadcast.watch([])
@@ -233,3 +239,16 @@ async def test_what_changes_while_a_listener_is_away_is_told_when_it_is_back(
     assert len(broadcast) == 0
     async with asyncio.timeout(5):
         await ann.ended()
+
+
+async def test_a_change_that_no_list_shows_is_told_to_who_asked_that_server_by_name_and_may_use_all_of_it(
+    broadcast: Broadcast, servers: dict[str, Listed]
+) -> None:
+    of_a, of_b, of_all = broadcast.subscribe(ANN, "a"), broadcast.subscribe(ANN, "b"), broadcast.subscribe(ANN)
+    partly = broadcast.subscribe(Principal("eve", Grant(["a:x"])), "a")
+    prompts = broadcast.subscribe(ANN, "a", ("prompts",))
+    servers["a"].on_unseen({"tools"})
+    assert await told(of_a) == "tools"
+    for other in (of_b, of_all, partly, prompts):
+        other.end(End.DRAINED)
+        assert [kind async for kind in other] == []

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from app.protocol.versions import Era
-from app.relay.events import UpstreamEvent
+from app.relay.events import Noticed, UpstreamEvent
 from app.upstream.unasked import Feed, Unasked
 
 ID = "io.modelcontextprotocol/subscriptionId"
@@ -49,14 +49,14 @@ def test_a_feed_that_opens_is_heard_by_who_opened_it_else_as_a_change(unasked: U
     for ident in (3, 4, 5):
         take(unasked, "subscriptions/acknowledged", {"_meta": {ID: ident}}, Era.MODERN)
         take(unasked, "tasks", {"_meta": {ID: ident}}, Era.MODERN)
-    assert (len(opened), len(of_tasks), heard) == (1, 1, ["tools", "tools"])
+    assert (len(opened), len(of_tasks), heard) == (1, 1, ["", ""])
 
 
 def test_a_legacy_stream_that_opens_may_have_missed_a_change_of_any_resource(
     unasked: Unasked, heard: list[object]
 ) -> None:
     take(unasked, "subscriptions/acknowledged", {})
-    assert heard == ["tools", None]
+    assert heard == ["", None]
 
 
 def test_a_log_message_is_of_the_call_on_whose_stream_it_came(unasked: Unasked) -> None:
@@ -64,3 +64,17 @@ def test_a_log_message_is_of_the_call_on_whose_stream_it_came(unasked: Unasked) 
     for origin in (1, 2, None):
         unasked.take("notifications/message", raw({"data": 1}), Era.LEGACY, {1: events.append}, origin)
     assert len(events) == 1
+
+
+def test_what_no_revision_knows_is_of_the_call_on_whose_stream_it_comes() -> None:
+    heard: list[object] = []
+    unasked, params = Unasked("server"), msgspec.Raw(b'{ "a" : 1.0 }')
+    for method, origin in (
+        ("notifications/vendor", 1),
+        ("notifications/vendor", 2),
+        ("notifications/vendor", None),
+        ("notifications/initialized", 1),
+        ("notifications/tasks/status", 1),
+    ):
+        unasked.take(method, params, Era.MODERN, {1: heard.append}, origin)
+    assert heard == [Noticed("notifications/vendor", params)]
