@@ -25,6 +25,8 @@ SUMMARY = "check the config, the keys and the environment, with the code that se
 LONG_NAME = 48
 # Of one principal (gateway/sessions.py).
 _SESSIONS = 1000
+# Beside the shared one, for clients that can be asked questions (upstream/interactive.py).
+_INTERACTIVE = 4
 
 
 class Findings:
@@ -178,6 +180,8 @@ def _sessions(spec: "ServerSpec", clients: int) -> str:
     most = {"auto": 1, "one": 1, "client": clients, "session": clients * _SESSIONS}[spec.pool]
     if spec.era == "mirror" and not spec.remote and spec.pool != "one":
         most *= 2
+    if spec.pool == "auto" and spec.era != "modern":
+        most += _INTERACTIVE
     what = "session" if spec.remote else "process"
     plural = what if most == 1 else f"{what}{'es' if what == 'process' else 's'}"
     return f'pool "{spec.pool}", at most {most:,} {plural}'

@@ -110,10 +110,12 @@ class Driver:
         """What the call ended with while its client was away."""
         self.on_over: Callable[[], None] = lambda: None
         """Hears that nothing of the call is left. Once."""
+        self.on_parked: Callable[[], None] = lambda: None
+        """Hears that its client is away."""
         self.parked = False
         self._exchange = Exchange()
         self._gathering = Gathering(self.inbox)
-        self._questions = Asking(None, self.inbox.put)
+        self._questions = Asking(self.inbox.put)
         self._keeper: asyncio.Task[None] | None = None
         self._rested = asyncio.Event()
         self._lease: Lease | None = None
@@ -142,8 +144,8 @@ class Driver:
 
         `limits` (of the constructor) are seconds: without a sign of life, and in all.
         """
-        self._exchange = Exchange(self.asking)
-        self._questions = Asking(self.asked, self.inbox.put)
+        self._exchange.client = self.asking
+        self._questions.asked = self.asked
         await self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
@@ -191,6 +193,7 @@ class Driver:
         """The client is away: what happens meanwhile is seen to by a task, and the clock runs on."""
         self._stop_watching()
         self._tick()
+        self.on_parked()
         self._keeper = self._tasks.create_task(self._keep())
         self._rested.set()
 
@@ -246,6 +249,8 @@ class Driver:
     def _wait(self, seconds: float, *, for_client: bool) -> None:
         """The clock of silence begins anew; while it is the client's, the call may have to give way to others."""
         self._silent_at = self._loop.time() + seconds
+        if for_client:
+            log.info("server=%s asks client=%s", self.server, self.client)
         if self._lease is not None and (for_client or self._lease.asks_since is not inf):
             self._lease.asks_since = monotonic() if for_client else inf
             self._lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))

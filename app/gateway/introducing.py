@@ -37,9 +37,9 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
         driver.asking = SessionClient(
             spec.name,
             session.version,
-            members,
+            {} if spec.pool == "one" else members,
             lambda: secrets.token_urlsafe(12),
-            roots=spec.roots and spec.pool != "one",
+            roots=spec.roots,
             tool=call.message.method == "tools/call",
         )
         owner, alone = _owner(session), False

@@ -177,7 +177,7 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
             call.session.ended(ident, driver.inbox)
             gateway.sessions.rested(call.session)
 
-    driver.on_over = ended
+    driver.on_over, driver.on_parked = ended, gateway.parked
     await driver.run(_request(call, spec, address), response)
 
 

@@ -73,10 +73,10 @@ class State(Enum):
 class Exchange:
     """The neutral machine of one request, and what is being asked in it."""
 
-    __slots__ = ("_answers", "_client", "_kept", "_question", "_rounds", "_verdict", "case", "open", "request", "state")
+    __slots__ = ("_answers", "_kept", "_question", "_rounds", "_verdict", "case", "client", "open", "request", "state")
 
     def __init__(self, client: Client | None = None) -> None:
-        self._client = client or Nobody()
+        self.client = client or Nobody()
         self.state = State.NEW
         self.case = Case.ANY
         """What the last event meant."""
@@ -115,7 +115,7 @@ class Exchange:
     # What an event means.
 
     def judge_question(self, event: NeedsInput) -> Case:
-        self._verdict = self._client.judge(event.question, self._rounds)
+        self._verdict = self.client.judge(event.question, self._rounds)
         return self._verdict.case
 
     def judge_answer(self, event: Answered) -> Case:
@@ -277,7 +277,7 @@ class Exchange:
 
     def _tell(self) -> list[Effect]:
         self._rounds += 1
-        return [Park(), Reply(self._client.told(self.open, self._rounds))]
+        return [Park(), Reply(self.client.told(self.open, self._rounds))]
 
     def _shown(self) -> list[Effect]:
         kept, self._kept = self._kept, []

@@ -60,8 +60,8 @@ async def test_nothing_is_borrowed_where_nobody_can_be_asked(tasks: asyncio.Task
     assert introduced(gateway(), tasks, Era.LEGACY, streams=False).asked is None
     for era in Era:
         assert introduced(gateway(), tasks, era, pool="one").asker is None
-    verdict = introduced(gateway(), tasks, Era.MODERN, pool="one").asking.judge(Question({"a": FORM}), 0)
-    assert verdict.case is Case.DECLINED
+        verdict = introduced(gateway(), tasks, era, pool="one").asking.judge(Question({"a": FORM}), 0)
+        assert verdict.case is Case.DECLINED
 
 
 async def test_a_state_names_the_call_that_waits_and_the_round_or_the_servers_own(tasks: asyncio.TaskGroup) -> None:
