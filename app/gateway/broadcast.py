@@ -237,8 +237,8 @@ class Broadcast:
 
     def revoke(self, still_valid: Callable[[Principal], bool]) -> None:
         """End the streams of whoever may call no more. Scopes that were edited are followed first."""
-        self._review()
         for subscription in list(self._subscriptions):
+            self._review(subscription)
             if not still_valid(subscription.principal):
                 subscription.end(End.REVOKED)
 
@@ -257,7 +257,10 @@ class Broadcast:
                     await self._dirty.wait()
             if clock() >= review_at:
                 review_at = clock() + REVIEW
-                self._review()
+                for number, subscription in enumerate(list(self._subscriptions)):
+                    if number % AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                    self._review(subscription)
                 self._refresh()
             if self._dirty.is_set():
                 self._dirty.clear()
@@ -278,15 +281,14 @@ class Broadcast:
                     if told % AT_ONCE == 0:
                         await asyncio.sleep(0)  # each of them writes now: calls get their turn in between
 
-    def _review(self) -> None:
+    def _review(self, subscription: Subscription) -> None:
         """Keys expire and are revoked, and their scopes are edited."""
-        for subscription in list(self._subscriptions):
-            principal = subscription.renew()
-            if principal is None or principal.client_id != subscription.principal.client_id:
-                subscription.end(End.REVOKED)
-            elif principal.grant != subscription.principal.grant:
-                subscription.principal = principal
-                self._dirty.set()
+        principal = subscription.renew()
+        if principal is None or principal.client_id != subscription.principal.client_id:
+            subscription.end(End.REVOKED)
+        elif principal.grant != subscription.principal.grant:
+            subscription.principal = principal
+            self._dirty.set()
 
     def _refresh(self) -> None:
         if self._subscriptions:
