@@ -15,7 +15,7 @@ from typing import assert_never
 from app.gateway.asked import Asked, Asking
 from app.gateway.client_response import Absent, ClientResponse
 from app.gateway.gathering import Gathering
-from app.gateway.inbox import LEASED, Inbox, Signal
+from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
 from app.gateway.repeating import (
     HEADER_MISMATCH,
     OUR_OWN_MATTER,
@@ -25,6 +25,7 @@ from app.gateway.repeating import (
     explained,
     harmless,
     may_repeat,
+    overdue,
 )
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -55,6 +56,7 @@ from app.relay.events import (
     Finished,
     Given,
     Lost,
+    NeedsInput,
     PeerError,
     Request,
     Result,
@@ -70,8 +72,8 @@ log = logging.getLogger("app.gateway")
 INTERNAL = Fault(Kind.INTERNAL, "The gateway failed; its log says why, under this request's id.")
 GAVE_WAY = Fault(Kind.BUSY, "The call waited for an answer, and gave way to others that need the server; call again.")
 SETTLE = 0.02
-# Silence after which a client that takes streams gets one, and between the comments that keep it open: below the idle
-# limits of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
+# Silence until a client that takes streams gets one, and between the comments that keep it open: below the idle limits
+# of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
 COMMIT_AFTER = 5.0
 HEARTBEAT = 15.0
 # What a listing may take that a refused call waits for.
@@ -101,7 +103,8 @@ class Driver:
         self.addressed: Callable[[], Request | Fault] | None = None
         # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
         self.renewed: Callable[[], Request | Fault] | None = None
-        # Set where the client can answer a server's questions: how it is asked, and with whom a session is shared.
+        # Called when the server first asks something, and says how the client is asked: most calls do without.
+        self.introduced: Callable[[], None] = lambda: None
         self.asking: Client = Nobody(upstream.spec.name)
         self.asker: Asker | None = None
         self.asked: Asked | None = None
@@ -113,11 +116,11 @@ class Driver:
         self.on_parked: Callable[[], None] = lambda: None
         """Hears that its client is away."""
         self.parked = False
-        self._exchange = Exchange()
-        self._gathering = Gathering(self.inbox)
-        self._questions = Asking(self.inbox.put)
+        self._exchange = Exchange(self.asking)
+        self._gathering: Gathering | None = None
+        self._questions: Asking | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._rested = asyncio.Event()
+        self._rested: asyncio.Event | None = None
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._request: Request | None = None
@@ -144,12 +147,11 @@ class Driver:
 
         `limits` (of the constructor) are seconds: without a sign of life, and in all.
         """
-        self._exchange.client = self.asking
-        self._questions.asked = self.asked
         await self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
         """Go on with a parked call whose client came back with these answers, and reply to it through `response`."""
+        assert self._rested is not None, "only what is parked is resumed"
         await self._rested.wait()
         if self._keeper is not None:
             self._keeper.cancel()
@@ -157,7 +159,6 @@ class Driver:
         if self._exchange.done:
             await response.reply(self.kept or REFUSED)
             return
-        self._rested.clear()
         self.parked = self._gone = False
         self._quiet_at = self._loop.time() + COMMIT_AFTER
         await self._drive(Answered(answers), response)
@@ -174,7 +175,7 @@ class Driver:
                 if arrival is Signal.QUIET:
                     await response.keep_alive()
                     self._note(response)
-                elif event := self._gathering.event(arrival, gathers=self.asked is None):
+                elif event := self._meant(arrival):
                     await self._perform(exchange.receive(self._judged(event)), exchange, response)
         except asyncio.CancelledError:
             self.parked = False
@@ -189,18 +190,33 @@ class Driver:
             else:
                 self._end()
 
+    def _meant(self, arrival: Arrival) -> Event | None:
+        """What an arrival means for the exchange; None for nothing yet. A first question introduces the client."""
+        if self._gathering is None and not isinstance(arrival, NeedsInput):
+            assert not isinstance(arrival, Signal), "nothing was gathered"
+            return arrival
+        return self._introduce().event(arrival, gathers=self.asked is None and not self.parked)
+
+    def _introduce(self) -> Gathering:
+        if self._gathering is None:
+            self.introduced()
+            self._exchange.client = self.asking
+            self._gathering, self._questions = Gathering(self.inbox), Asking(self.inbox.put, self.asked)
+        return self._gathering
+
     def _rest(self) -> None:
         """The client is away: what happens meanwhile is seen to by a task, and the clock runs on."""
         self._stop_watching()
         self._tick()
         self.on_parked()
         self._keeper = self._tasks.create_task(self._keep())
-        self._rested.set()
+        if self._rested is not None:
+            self._rested.set()
 
     async def _keep(self) -> None:
         exchange = self._exchange
         while not exchange.done:
-            event = self._gathering.event(await self.inbox.get(), gathers=False)
+            event = self._meant(await self.inbox.get())
             if event:
                 await self._perform(exchange.receive(self._judged(event)), exchange, Absent())
         self.parked = False
@@ -226,13 +242,12 @@ class Driver:
                     self._note(response)
                     self._quiet_at = self._loop.time() + HEARTBEAT
                 case Ask() | Unask():
-                    self._streamed = True
-                    await self._questions.perform(effect, response)
-                    self._note(response)
+                    await self._ask(effect, response)
                 case AnswerUpstream(key, given):
                     self._answer(key, given)
                 case Park():
                     self.parked = self._streamed = True
+                    self._rested = asyncio.Event()
                     self._quiet_at = inf
                     self._wait(LIFETIME, for_client=True)
                 case Keep(outcome):
@@ -267,6 +282,12 @@ class Driver:
             self.addressed = None
             self._sent = lease.send(final, self.inbox.put)
 
+    async def _ask(self, effect: Ask | Unask, response: ClientResponse) -> None:
+        assert self._questions is not None, "the client is introduced by then"
+        self._streamed = True
+        await self._questions.perform(effect, response)
+        self._note(response)
+
     def _answer(self, key: str, given: Given) -> None:
         if self._lease is not None:
             self._lease.answer(key, given)
@@ -281,6 +302,7 @@ class Driver:
             return event
         if isinstance(event, Finished) and isinstance(event.outcome, PeerError):
             if self._era is Era.MODERN and self._lease.era is Era.LEGACY:
+                self._introduce()
                 return upstream_legacy.to_question(event)
             return self._mending(event, event.outcome, self._lease)
         if not isinstance(event, Failed):
@@ -306,9 +328,10 @@ class Driver:
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
         if lease is not None:
-            for key in (*self._exchange.waiting, *self._gathering.given_up()):
-                if not self._questions.late(key, lease.answer):
-                    lease.answer(key, OVER)
+            if self._gathering is not None and self._questions is not None:
+                for key in (*self._exchange.waiting, *self._gathering.given_up()):
+                    if not self._questions.late(key, lease.answer):
+                        lease.answer(key, OVER)
             lease.release()
 
     async def _acquire(self) -> None:
@@ -344,22 +367,14 @@ class Driver:
     def _tick(self) -> None:
         now = self._loop.time()
         if now >= min(self._silent_at, self._end_at):
-            self.inbox.put(Expired(self._timeout()))
+            self.inbox.put(
+                Expired(overdue(self.server, leased=self._lease is not None, asked=bool(self._exchange.open)))
+            )
             return
         if now >= self._quiet_at:
             self._quiet_at = now + HEARTBEAT
             self.inbox.put(Signal.QUIET)
         self._timer = self._loop.call_at(min(self._silent_at, self._end_at, self._quiet_at), self._tick)
-
-    def _timeout(self) -> Fault:
-        name = self.upstream.spec.name
-        if self._lease is None:
-            return Fault(Kind.TIMEOUT, f"Server {name} did not come up in time.", name)
-        if self._exchange.open:
-            return Fault(
-                Kind.TIMEOUT, f"A question of server {name} was not answered in time; the call was cancelled.", name
-            )
-        return Fault(Kind.TIMEOUT, f"Server {name} gave no answer in time; the call was cancelled.", name)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._helpers.append(self._tasks.create_task(work))
@@ -373,8 +388,10 @@ class Driver:
 
     def _end(self) -> None:
         self._stop_watching()
-        self._questions.end()
+        if self._questions is not None:
+            self._questions.end()
         self._cancel("The gateway gave the call up.")  # our own task was cancelled mid-call
         self._release()
-        self._rested.set()
+        if self._rested is not None:
+            self._rested.set()
         self.on_over()

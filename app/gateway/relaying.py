@@ -14,7 +14,7 @@ from app.gateway.addressing import Address, addresses, to_raw
 from app.gateway.client_response import ClientResponse
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
-from app.gateway.introducing import answers_in, introduce
+from app.gateway.introducing import answers_in, asker_of, introduce
 from app.gateway.relayed import Relayed
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
@@ -159,7 +159,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     driver = Driver(gateway.tasks, upstream, call.era, pool_key(spec, call), limits(spec, call.message.method))
     driver.client = call.client_id
     if call.message.method in ASKABLE:
-        introduce(gateway, call, driver, spec)
+        driver.asker = asker_of(call, spec)
+        driver.introduced = lambda: introduce(gateway, call, driver, spec)
     if upstream.spec.remote:
         driver.renewed = lambda: _renewed(call, upstream)
     if isinstance(response, Guess):
@@ -168,10 +169,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     gateway.drivers.add(driver)
     if call.session is not None:
         call.session.started(ident, driver.inbox)
-    over = driver.on_over
 
     def ended() -> None:
-        over()
         gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)

@@ -69,3 +69,11 @@ def explained(fault: Fault, *, is_harmless: bool) -> Fault:
     if fault.unsent or is_harmless or not lost:
         return fault
     return msgspec.structs.replace(fault, message=f"{fault.message} {UNKNOWN}")
+
+
+def overdue(server: str, *, leased: bool, asked: bool) -> Fault:
+    """The fault of a call whose time is over. `leased`: it had a session; `asked`: its client was asked something."""
+    if not leased:
+        return Fault(Kind.TIMEOUT, f"Server {server} did not come up in time.", server)
+    what = f"A question of server {server} was not answered" if asked else f"Server {server} gave no answer"
+    return Fault(Kind.TIMEOUT, f"{what} in time; the call was cancelled.", server)

@@ -62,6 +62,7 @@ class State(Enum):
     its stream. PARKED: the client is asked by its answer, and has to come back. DONE: nothing follows.
     """
 
+    __hash__ = object.__hash__  # a row is looked up at each event
     NEW = auto()
     ACQUIRING = auto()
     CALLING = auto()
@@ -284,7 +285,7 @@ class Exchange:
         return [Stream(notice) for notice in kept]
 
     def _unask(self) -> list[Effect]:
-        return [Unask(key) for key in self.open]
+        return [Unask(key) for key in self.open] if self.open else []
 
 
 _X = Exchange

@@ -9,7 +9,7 @@ import pytest
 
 from app.config.snapshot import ServerSpec
 from app.gateway.driver import Driver
-from app.gateway.introducing import answers_in, introduce
+from app.gateway.introducing import answers_in, asker_of, introduce
 from app.gateway.parking import MOST, Parking
 from app.gateway.relayed import Relayed
 from app.gateway.sessions import Session
@@ -40,7 +40,9 @@ def introduced(house: Any, tasks: asyncio.TaskGroup, era: Era, *, streams: bool 
     call = Relayed("ann", session if era is Era.LEGACY else None, era, message, meta, b"", lambda: None, streams)
     driver = Driver(tasks, PlayedUpstream(), era, "", (60.0, 60.0))
     driver.client = "ann"
-    introduce(house, call, driver, ServerSpec(**{"name": "a", "label": "a", "kind": "stdio", "prefix": "a", **spec}))
+    found = ServerSpec(**{"name": "a", "label": "a", "kind": "stdio", "prefix": "a", **spec})
+    driver.asker = asker_of(call, found)
+    introduce(house, call, driver, found)
     return driver
 
 
