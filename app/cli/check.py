@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SUMMARY = "check the config, the keys and the environment, with the code that serving uses"
 # Clients put `mcp__NAME__` in front, and model APIs take 64 characters.
 LONG_NAME = 48
+# Beside the shared one, for clients that can be asked questions (upstream/interactive.py).
+_INTERACTIVE = 4
 
 
 class Findings:
@@ -179,6 +181,8 @@ def _sessions(spec: "ServerSpec", clients: int) -> str:
         most *= 2
     if spec.pool in {"client", "session"}:
         most = min(most, MAX_SESSIONS) + 1  # one more lists what there is, for all
+    elif spec.pool == "auto" and spec.era != "modern":
+        most += _INTERACTIVE
     what = "session" if spec.remote else "process"
     plural = what if most == 1 else f"{what}{'es' if what == 'process' else 's'}"
     return f'pool "{spec.pool}", at most {most:,} {plural}'

@@ -10,7 +10,7 @@ import asyncio
 from litestar.types import Message, Send
 
 from app.downstream.response import RelayResponse
-from app.gateway.driver import HEARTBEAT
+from app.gateway.clock import HEARTBEAT
 from app.gateway.journal import OWN, Journal, Journals
 
 

@@ -21,7 +21,7 @@ from app.downstream.origin import Origin
 from app.downstream.recording import Recorder, read_on
 from app.downstream.response import RelayResponse, send_json
 from app.gateway.broadcast import KINDS, End, Subscription
-from app.gateway.driver import HEARTBEAT
+from app.gateway.clock import HEARTBEAT
 from app.gateway.gateway import STOPPING, Gateway
 from app.gateway.journal import OWN, Journal
 from app.gateway.sessions import Session

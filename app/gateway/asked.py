@@ -76,8 +76,8 @@ def _ident(raw: msgspec.Raw) -> int:
 class Asking:
     """What one call asks of its client: `asked` is the session's, None for a client that is not asked on a stream."""
 
-    def __init__(self, asked: Asked | None, deliver: Deliver) -> None:
-        self._asked = asked
+    def __init__(self, deliver: Deliver, asked: Asked | None = None) -> None:
+        self.asked = asked
         self._deliver = deliver
         self._idents: dict[str, int] = {}
         self._late: dict[str, int] = {}
@@ -87,15 +87,15 @@ class Asking:
 
     async def perform(self, effect: Ask | Unask, response: ClientResponse) -> None:
         """Ask the client, or tell it that no answer is needed any more."""
-        if self._asked is None:
+        if self.asked is None:
             return
         if isinstance(effect, Ask):
-            self._idents[effect.key] = ident = self._asked.ask(effect.key, self._deliver)
+            self._idents[effect.key] = ident = self.asked.ask(effect.key, self._deliver)
             if read(effect.request).method == ROOTS:
                 self._late[effect.key] = ident
             await response.ask(ident, effect.request)
         elif (ident := self._idents.pop(effect.key, 0)) and effect.key not in self._late:
-            self._asked.forget(ident)
+            self.asked.forget(ident)
             params = {"requestId": ident, "reason": "The answer is not needed any more."}
             await response.stream(Noticed("notifications/cancelled", msgspec.Raw(msgspec.json.encode(params))))
 
@@ -105,14 +105,14 @@ class Asking:
         `answer` gives it to the server then.
         """
         ident = self._late.get(key)
-        if self._asked is None or ident is None:
+        if self.asked is None or ident is None:
             return False
         self._idents.pop(key, None)
-        self._asked.redirect(ident, lambda answered: answer(key, answered.answers[key]))
+        self.asked.redirect(ident, lambda answered: answer(key, answered.answers[key]))
         return True
 
     def end(self) -> None:
         """The call is over: nobody waits for what is still open."""
-        if self._asked is not None:
+        if self.asked is not None:
             for ident in self._idents.values():
-                self._asked.forget(ident)
+                self.asked.forget(ident)

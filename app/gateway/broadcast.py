@@ -241,8 +241,8 @@ class Broadcast:
 
     def revoke(self, still_valid: Callable[[Principal], bool]) -> None:
         """End the streams of whoever may call no more. Scopes that were edited are followed first."""
-        self._review()
         for subscription in list(self._subscriptions):
+            self._review(subscription)
             if not still_valid(subscription.principal):
                 subscription.end(End.REVOKED)
 
@@ -261,7 +261,10 @@ class Broadcast:
                     await self._dirty.wait()
             if clock() >= review_at:
                 review_at = clock() + REVIEW
-                self._review()
+                for number, subscription in enumerate(list(self._subscriptions)):
+                    if number % AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                    self._review(subscription)
                 self._refresh()
             if self._dirty.is_set():
                 self._dirty.clear()
@@ -293,20 +296,19 @@ class Broadcast:
                 told += 1
         return told
 
-    def _review(self) -> None:
+    def _review(self, subscription: Subscription) -> None:
         """Keys expire and are revoked, and their scopes are edited."""
-        for subscription in list(self._subscriptions):
-            try:
-                principal = subscription.renew()
-            except Exception:
-                # The same boundary. Whose key cannot be looked at is told no more.
-                log.exception("the key of client %s could not be looked at", subscription.principal.client_id)
-                principal = None
-            if principal is None or principal.client_id != subscription.principal.client_id:
-                subscription.end(End.REVOKED)
-            elif principal.grant != subscription.principal.grant:
-                subscription.principal = principal
-                self._dirty.set()
+        try:
+            principal = subscription.renew()
+        except Exception:
+            # The same boundary. Whose key cannot be looked at is told no more.
+            log.exception("the key of client %s could not be looked at", subscription.principal.client_id)
+            principal = None
+        if principal is None or principal.client_id != subscription.principal.client_id:
+            subscription.end(End.REVOKED)
+        elif principal.grant != subscription.principal.grant:
+            subscription.principal = principal
+            self._dirty.set()
 
     def _refresh(self) -> None:
         if self._subscriptions:

@@ -13,22 +13,12 @@ from time import monotonic
 from typing import assert_never
 
 from app.config.snapshot import ServerSpec
+from app.gateway import repeating
 from app.gateway.asked import Asked, Asking
 from app.gateway.client_response import Absent, ClientResponse
+from app.gateway.clock import CallClock
 from app.gateway.gathering import Gathering
-from app.gateway.inbox import LEASED, Inbox, Signal
-from app.gateway.repeating import (
-    HEADER_MISMATCH,
-    OUR_OWN_MATTER,
-    PATIENCE,
-    UNSUPPORTED_VERSION,
-    ended,
-    error_code,
-    explained,
-    harmless,
-    may_repeat,
-    timed_out,
-)
+from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay import upstream_legacy
@@ -58,6 +48,7 @@ from app.relay.events import (
     Finished,
     Given,
     Lost,
+    NeedsInput,
     PeerError,
     Request,
     Result,
@@ -73,10 +64,6 @@ log = logging.getLogger("app.gateway")
 INTERNAL = Fault(Kind.INTERNAL, "The gateway failed; its log says why, under this request's id.")
 GAVE_WAY = Fault(Kind.BUSY, "The call waited for an answer, and gave way to others that need the server; call again.")
 SETTLE = 0.02
-# Silence after which a client that takes streams gets one, and between the comments that keep it open: below the idle
-# limits of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
-COMMIT_AFTER = 5.0
-HEARTBEAT = 15.0
 # What a listing may take that a refused call waits for.
 RELIST_LIMIT = 5.0
 
@@ -94,19 +81,15 @@ class Driver:
         """Whose call it is: the client's id."""
         self._era = era
         self._key = key
-        self._silence, total = limits
-        self._loop = asyncio.get_running_loop()
-        now = self._loop.time()
-        self._silent_at = now + self._silence
-        self._end_at = now + total
-        self._quiet_at = now + COMMIT_AFTER
+        self._clock = CallClock(self.inbox.put, limits)
         # Set where the server had not been listed when the call came: its names are looked up again once it is.
         self.addressed: Callable[[], Request | Fault] | None = None
         # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
         # Nothing set here may hold this driver: one that holds itself is left to the collector, whose every run stalls
         # all calls.
         self.renewed: Callable[[], Request | Fault] | None = None
-        # Set where the client can answer a server's questions: how it is asked, and with whom a session is shared.
+        # Called when the server first asks something, and says how the client is asked: most calls do without.
+        self.introduced: Callable[[Driver], None] = lambda _: None
         self.asking: Client = Nobody(upstream.spec.name)
         self.asker: Asker | None = None
         self.asked: Asked | None = None
@@ -115,12 +98,14 @@ class Driver:
         """What the call ended with while its client was away."""
         self.on_over: Callable[[Driver], None] = lambda _: None
         """Hears that nothing of the call is left. Once."""
+        self.on_parked: Callable[[], None] = lambda: None
+        """Hears that its client is away."""
         self.parked = False
-        self._exchange = Exchange()
-        self._gathering = Gathering(self.inbox)
-        self._questions = Asking(None, self.inbox.put)
+        self._exchange = Exchange(self.asking)
+        self._gathering: Gathering | None = None
+        self._questions: Asking | None = None
         self._keeper: asyncio.Task[None] | None = None
-        self._rested = asyncio.Event()
+        self._rested: asyncio.Event | None = None
         self._lease: Lease | None = None
         self._sent: int | None = None
         self._request: Request | None = None
@@ -135,7 +120,7 @@ class Driver:
         self._refused = 0
         self._mended = False
         self._helpers: list[asyncio.Task[None]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._settling: asyncio.TimerHandle | None = None
         self._gone = False
 
     @property
@@ -160,20 +145,19 @@ class Driver:
 
     def expire(self, fault: Fault) -> None:
         """End the call for a reason that is ours; its client is told what that means for it."""
-        is_harmless = self._request is not None and harmless(self._request, self.upstream.catalog)
-        self.inbox.put(Expired(ended(fault, sent=self._left, is_harmless=is_harmless)))
+        is_harmless = self._request is not None and repeating.harmless(self._request, self.upstream.catalog)
+        self.inbox.put(Expired(repeating.ended(fault, sent=self._left, is_harmless=is_harmless)))
 
     async def run(self, request: Request, response: ClientResponse) -> None:
         """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
 
         `limits` (of the constructor) are seconds: without a sign of life, and in all.
         """
-        self._exchange = Exchange(self.asking)
-        self._questions = Asking(self.asked, self.inbox.put)
         await self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
         """Go on with a parked call whose client came back with these answers, and reply to it through `response`."""
+        assert self._rested is not None, "only what is parked is resumed"
         await self._rested.wait()
         if self._keeper is not None:
             self._keeper.cancel()
@@ -181,16 +165,14 @@ class Driver:
         if self._exchange.done:
             await response.reply(self.kept or REFUSED)
             return
-        self._rested.clear()
         self.parked = self._gone = False
-        self._quiet_at = self._loop.time() + COMMIT_AFTER
+        self._clock.back()
         await self._drive(Answered(answers), response)
 
     async def _drive(self, first: Event, response: ClientResponse) -> None:
         exchange = self._exchange
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(SETTLE, self._settle, response)
+        self._clock.stop()
+        self._settling = asyncio.get_running_loop().call_later(SETTLE, self._settle, response)
         try:
             await self._perform(exchange.receive(first), exchange, response)
             while not exchange.done and not self.parked:
@@ -198,7 +180,7 @@ class Driver:
                 if arrival is Signal.QUIET:
                     await response.keep_alive()
                     self._note(response)
-                elif event := self._gathering.event(arrival, gathers=self.asked is None):
+                elif event := self._meant(arrival):
                     await self._perform(exchange.receive(self._judged(event)), exchange, response)
         except asyncio.CancelledError:
             self.parked = False
@@ -213,17 +195,37 @@ class Driver:
             else:
                 self._end()
 
+    def _meant(self, arrival: Arrival) -> Event | None:
+        """What an arrival means for the exchange; None for nothing yet. A first question introduces the client."""
+        if arrival is Signal.OVERDUE:
+            return Expired(
+                repeating.overdue(self.server, leased=self._lease is not None, asked=bool(self._exchange.open))
+            )
+        if self._gathering is None and not isinstance(arrival, NeedsInput):
+            assert not isinstance(arrival, Signal), "nothing was gathered"
+            return arrival
+        return self._introduce().event(arrival, gathers=self.asked is None and not self.parked)
+
+    def _introduce(self) -> Gathering:
+        if self._gathering is None:
+            self.introduced(self)
+            self._exchange.client = self.asking
+            self._gathering, self._questions = Gathering(self.inbox), Asking(self.inbox.put, self.asked)
+        return self._gathering
+
     def _rest(self) -> None:
         """The client is away: what happens meanwhile is seen to by a task, and the clock runs on."""
         self._stop_watching()
-        self._tick()
+        self._clock.run()
+        self.on_parked()
         self._keeper = self._tasks.create_task(self._keep())
-        self._rested.set()
+        if self._rested is not None:
+            self._rested.set()
 
     async def _keep(self) -> None:
         exchange = self._exchange
         while not exchange.done:
-            event = self._gathering.event(await self.inbox.get(), gathers=False)
+            event = self._meant(await self.inbox.get())
             if event:
                 await self._perform(exchange.receive(self._judged(event)), exchange, Absent())
         self.parked = False
@@ -233,7 +235,7 @@ class Driver:
         for effect in effects:
             match effect:
                 case SetTimer(asking):
-                    self._wait(LIFETIME if asking else self._silence, for_client=asking)
+                    self._wait(for_client=asking)
                 case Acquire():
                     self._lease = self._at_once()
                     if self._lease is None:
@@ -247,17 +249,16 @@ class Driver:
                     self._streamed = True
                     await response.stream(notice)
                     self._note(response)
-                    self._quiet_at = self._loop.time() + HEARTBEAT
+                    self._clock.told()
                 case Ask() | Unask():
-                    self._streamed = True
-                    await self._questions.perform(effect, response)
-                    self._note(response)
+                    await self._ask(effect, response)
                 case AnswerUpstream(key, given):
                     self._answer(key, given)
                 case Park():
                     self.parked = self._streamed = True
-                    self._quiet_at = inf
-                    self._wait(LIFETIME, for_client=True)
+                    self._rested = asyncio.Event()
+                    self._clock.away()
+                    self._wait(for_client=True)
                 case Keep(outcome):
                     self.kept = outcome
                 case Reply(outcome):
@@ -269,9 +270,11 @@ class Driver:
                 case _:
                     assert_never(effect)
 
-    def _wait(self, seconds: float, *, for_client: bool) -> None:
+    def _wait(self, *, for_client: bool) -> None:
         """The clock of silence begins anew; while it is the client's, the call may have to give way to others."""
-        self._silent_at = self._loop.time() + seconds
+        self._clock.restart(LIFETIME if for_client else 0.0)
+        if for_client:
+            log.info("server=%s asks client=%s", self.server, self.client)
         if self._lease is not None and (for_client or self._lease.asks_since is not inf):
             self._lease.asks_since = monotonic() if for_client else inf
             self._lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
@@ -288,6 +291,12 @@ class Driver:
             self.addressed, self._left = None, True
             self._sent = lease.send(final, self.inbox.put)
 
+    async def _ask(self, effect: Ask | Unask, response: ClientResponse) -> None:
+        assert self._questions is not None, "the client is introduced by then"
+        self._streamed = True
+        await self._questions.perform(effect, response)
+        self._note(response)
+
     def _answer(self, key: str, given: Given) -> None:
         if self._lease is not None:
             self._lease.answer(key, given)
@@ -302,41 +311,43 @@ class Driver:
             return event
         if isinstance(event, Finished) and isinstance(event.outcome, PeerError):
             if self._era is Era.MODERN and self._lease.era is Era.LEGACY:
+                self._introduce()
                 return upstream_legacy.to_question(event)
             return self._mending(event, event.outcome, self._lease)
         if not isinstance(event, Failed):
             return event
-        fault, is_harmless = event.fault, harmless(self._request, self.upstream.catalog)
+        fault, is_harmless = event.fault, repeating.harmless(self._request, self.upstream.catalog)
         self._left = not fault.unsent
-        if not self._patience and not self._streamed and may_repeat(fault, is_harmless=is_harmless):
+        if not self._patience and not self._streamed and repeating.may_repeat(fault, is_harmless=is_harmless):
             log.info("server=%s a call is sent again: %s", self.server, fault.message)
-            self._patience = PATIENCE
+            self._patience = repeating.PATIENCE
             return Lost()
-        return Failed(explained(fault, is_harmless=is_harmless))
+        return Failed(repeating.explained(fault, is_harmless=is_harmless))
 
     def _mending(self, event: Finished, error: PeerError, lease: Lease) -> Event:
         """Where a modern server refuses the form of our request, which is our matter: one more try in another form."""
-        code = error_code(error) if lease.era is Era.MODERN and not self._mended and not self._streamed else 0
-        if code not in OUR_OWN_MATTER:
+        code = repeating.error_code(error) if lease.era is Era.MODERN and not self._mended and not self._streamed else 0
+        if code not in repeating.OUR_OWN_MATTER:
             return event
         log.info("server=%s refused the form of a request (%d): it is sent again", self.server, code)
-        self._refused, self._mended, self._patience = code, True, PATIENCE
-        if code == UNSUPPORTED_VERSION:
+        self._refused, self._mended, self._patience = code, True, repeating.PATIENCE
+        if code == repeating.UNSUPPORTED_VERSION:
             lease.connection.ending(SessionLost(Kind.CLOSED, f"Server {self.server} speaks another revision now."))
         return Lost()
 
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
         if lease is not None:
-            for key in (*self._exchange.waiting, *self._gathering.given_up()):
-                if not self._questions.late(key, lease.answer):
-                    lease.answer(key, OVER)
+            if self._gathering is not None and self._questions is not None:
+                for key in (*self._exchange.waiting, *self._gathering.given_up()):
+                    if not self._questions.late(key, lease.answer):
+                        lease.answer(key, OVER)
             lease.release()
 
     async def _acquire(self) -> None:
         try:
             if self._refused:
-                if self._refused == HEADER_MISMATCH:
+                if self._refused == repeating.HEADER_MISMATCH:
                     await self.upstream.relisted(RELIST_LIMIT)
                 self._refused, self.addressed = 0, self.renewed or self.addressed
             self._lease = await self.upstream.acquire(self._era, self._key, self._patience, self.asker)
@@ -361,18 +372,7 @@ class Driver:
     def _settle(self, response: ClientResponse) -> None:
         """The call is one that lasts: from now on watch the client and the clock."""
         self._start(self._watch(response))
-        self._tick()
-
-    def _tick(self) -> None:
-        now = self._loop.time()
-        if now >= min(self._silent_at, self._end_at):
-            late = timed_out(self.server, leased=self._lease is not None, asking=bool(self._exchange.open))
-            self.inbox.put(Expired(late))
-            return
-        if now >= self._quiet_at:
-            self._quiet_at = now + HEARTBEAT
-            self.inbox.put(Signal.QUIET)
-        self._timer = self._loop.call_at(min(self._silent_at, self._end_at, self._quiet_at), self._tick)
+        self._clock.run()
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         helper = self._tasks.create_task(work)
@@ -380,16 +380,19 @@ class Driver:
         return helper
 
     def _stop_watching(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._clock.stop()
+        if self._settling is not None:
+            self._settling.cancel()
         for helper in self._helpers:
             helper.cancel()
         self._helpers.clear()  # one that was cancelled holds us
 
     def _end(self) -> None:
         self._stop_watching()
-        self._questions.end()
+        if self._questions is not None:
+            self._questions.end()
         self._cancel("The gateway gave the call up.")  # our own task was cancelled mid-call
         self._release()
-        self._rested.set()
+        if self._rested is not None:
+            self._rested.set()
         self.on_over(self)

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
 from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind
-from app.relay.continuation import Continuations
+from app.relay.continuation import LIFETIME, Continuations
 from app.relay.policy import Grant
 from app.relay.tasks import TaskIds
 from app.relay.view import View
@@ -134,17 +134,36 @@ class Gateway:
         self.drivers.discard(driver)
         self._left.set()
 
+    def parked(self) -> None:
+        """A call waits for its client from here on."""
+        self._left.set()
+
     async def retire(self, upstream: Upstream) -> None:
-        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s."""
+        """Stop a server that is in no generation any more, once its calls are over, or have had `RETIRE_CALLS` s.
+
+        Those that wait for their clients have the time that such calls have, where the server was replaced: their
+        clients find it by its name.
+        """
+        replaced = upstream.spec.name in self.current.upstreams
+        await self._settled(lambda: [driver for driver in self._calls(upstream) if not driver.parked], RETIRE_CALLS)
+        for driver in self._calls(upstream):
+            if not driver.parked or not replaced:
+                driver.expire(REMOVED)
+        await self._settled(lambda: self._calls(upstream), LIFETIME)
+        for driver in self._calls(upstream):
+            driver.expire(REMOVED)
+        await self.registry.retire(upstream)
+
+    def _calls(self, upstream: Upstream) -> list[Driver]:
+        return [driver for driver in self.drivers if driver.upstream is upstream]
+
+    async def _settled(self, calls: Callable[[], list[Driver]], seconds: float) -> None:
+        """Wait until none of these calls is left, at most so long."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(RETIRE_CALLS):
-                while any(driver.upstream is upstream for driver in self.drivers):
+            async with asyncio.timeout(seconds):
+                while calls():
                     self._left.clear()
                     await self._left.wait()
-        for driver in list(self.drivers):
-            if driver.upstream is upstream:
-                driver.expire(REMOVED)
-        await self.registry.retire(upstream)
 
     async def listed(self, view: View) -> None:
         """Wait until every server in `view` has been listed once or has failed to start, while that is worth it."""
@@ -178,7 +197,7 @@ class Gateway:
         """From the first moment of a stop: end streams and the servers that nobody waits for, then tell who waits."""
         await self.drain.wait()
         self.broadcast.end(End.DRAINED)
-        busy = {id(driver.upstream) for driver in self.drivers}
+        busy = {id(driver.upstream) for driver in self.drivers if not driver.parked}
         for upstream in self.registry.running:
             if id(upstream) not in busy:
                 self.own(self.registry.retire(upstream))

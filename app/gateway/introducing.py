@@ -23,14 +23,25 @@ from app.relay.events import Given, Result
 from app.upstream.leases import Asker
 
 
+def asker_of(call: Relayed, spec: ServerSpec) -> Asker | None:
+    """Whose session at the server of `spec` a call may need; None for everybody's."""
+    declared = call.declared
+    if spec.pool == "one" or bytes(declared) == b"{}":
+        return None
+    told = questionable(declared, roots=spec.roots)
+    # A legacy server knows a task in the session that made it alone: all that concerns tasks uses the shared one.
+    if told == b"{}" or call.message.method in tasks.METHODS or "task" in call.message.params:
+        return None
+    if call.era is Era.MODERN or call.session is None:
+        return Asker(f"client {call.client_id}", told, alone=True)
+    return Asker(_owner(call.session), told)
+
+
 def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec) -> None:
     """Give the driver of a call to the server of `spec` its client, as one who may be asked."""
-    declared = call.declared
-    told = questionable(declared, roots=spec.roots) if spec.pool != "one" else b"{}"
-    members = members_of(declared) or {}
+    members = members_of(call.declared) or {}
     if call.era is Era.MODERN:
         _introduce_stateless(gateway, call, driver, spec, members)
-        owner, alone = f"client {call.client_id}", True
     else:
         session = call.session
         assert session is not None, "a legacy call without a session id has one without a name"
@@ -38,16 +49,11 @@ def introduce(gateway: Gateway, call: Relayed, driver: Driver, spec: ServerSpec)
         driver.asking = SessionClient(
             spec.name,
             session.version,
-            members,
+            {} if spec.pool == "one" else members,
             lambda: secrets.token_urlsafe(12),
-            roots=spec.roots and spec.pool != "one",
+            roots=spec.roots,
             tool=call.message.method == "tools/call",
         )
-        owner, alone = _owner(session), False
-    # A legacy server knows a task in the session that made it alone: all that concerns tasks uses the shared one.
-    of_task = call.message.method in tasks.METHODS or "task" in call.message.params
-    if told != b"{}" and not of_task:
-        driver.asker = Asker(owner, told, alone)
 
 
 def roots_changed(gateway: Gateway, session: Session) -> None:
@@ -78,9 +84,12 @@ def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: 
             return None
         return Fault(Kind.BUSY, "Too many calls wait for answers of this client; answer them first.", spec.name)
 
+    on_over = driver.on_over
+
     def over(driver: Driver) -> None:
         if driver.kept is None:
             gateway.parking.forget(place)
+        on_over(driver)
 
     driver.on_over = over
     driver.asking = StatelessClient(spec.name, declared, seal, full, roots=spec.roots, one=spec.pool == "one")

@@ -14,7 +14,7 @@ from app.gateway.addressing import Address, addresses, to_raw
 from app.gateway.client_response import ClientResponse
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
-from app.gateway.introducing import answers_in, introduce
+from app.gateway.introducing import answers_in, asker_of, introduce
 from app.gateway.relayed import Relayed
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
@@ -160,7 +160,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     driver.client = call.client_id
     driver.key_on = lambda spec: pool_key(spec, call)
     if call.message.method in ASKABLE:
-        introduce(gateway, call, driver, spec)
+        driver.asker = asker_of(call, spec)
+        driver.introduced = lambda driver: introduce(gateway, call, driver, spec)
     if upstream.spec.remote:
         driver.renewed = lambda: _renewed(call, upstream)
     if isinstance(response, Guess):
@@ -169,16 +170,14 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     gateway.drivers.add(driver)
     if call.session is not None:
         call.session.started(ident, driver.inbox)
-    over = driver.on_over
 
     def ended(driver: Driver) -> None:
-        over(driver)
         gateway.over(driver)
         if call.session is not None:
             call.session.ended(ident, driver.inbox)
             gateway.sessions.rested(call.session)
 
-    driver.on_over = ended
+    driver.on_over, driver.on_parked = ended, gateway.parked
     await driver.run(_request(call, spec, address), response)
 
 

@@ -78,12 +78,9 @@ def ended(fault: Fault, *, sent: bool, is_harmless: bool) -> Fault:
     return msgspec.structs.replace(fault, message=fault.message + word, unsent=not sent)
 
 
-def timed_out(server: str, *, leased: bool, asking: bool) -> Fault:
-    """The fault of a call whose time is over: while it waited for its server, for its client's answer, or for its own."""
+def overdue(server: str, *, leased: bool, asked: bool) -> Fault:
+    """The fault of a call whose time is over. `leased`: it had a session; `asked`: its client was asked something."""
     if not leased:
-        text = f"Server {server} did not come up in time."
-    elif asking:
-        text = f"A question of server {server} was not answered in time; the call was cancelled."
-    else:
-        text = f"Server {server} gave no answer in time; the call was cancelled."
-    return Fault(Kind.TIMEOUT, text, server)
+        return Fault(Kind.TIMEOUT, f"Server {server} did not come up in time.", server)
+    what = f"A question of server {server} was not answered" if asked else f"Server {server} gave no answer"
+    return Fault(Kind.TIMEOUT, f"{what} in time; the call was cancelled.", server)

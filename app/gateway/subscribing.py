@@ -40,7 +40,7 @@ async def subscribe(gateway: Gateway, session: Session, view: View, params: Memb
         return TOO_MANY
     if not session.subscribed:
         session.owed.append(lambda: _release(gateway, session))
-    found = await watch(gateway, view, uri, session)
+    found = await watch(gateway, view, uri, session, undeclared=True)
     if not isinstance(found, str):
         return found
     if session.over:
@@ -69,16 +69,22 @@ async def watch_all(gateway: Gateway, view: View, uris: Sequence[str], hearer: H
     return {uri: server for uri, server in found.items() if isinstance(server, str)}
 
 
-async def watch(gateway: Gateway, view: View, uri: str, hearer: Hearer) -> str | PeerError | Fault:
-    """The server that tells `hearer` of changes of `uri` from here on; or why none does."""
+async def watch(
+    gateway: Gateway, view: View, uri: str, hearer: Hearer, *, undeclared: bool = False
+) -> str | PeerError | Fault:
+    """The server that tells `hearer` of changes of `uri` from here on; or why none does.
+
+    `undeclared`: where none has said that it would, the first one is asked all the same: the SDK's servers of the first
+    generation take the request and never declare it.
+    """
     found = addresses(view, "resources/read", {"uri": to_raw(uri)})
     if isinstance(found, Fault):
         return found
     refusal: PeerError | Fault | None = None
-    for address in found:
-        upstream = gateway.current.upstreams.get(address.server)
-        if upstream is None or not tells_updates(upstream.capabilities):
-            continue
+    upstreams = gateway.current.upstreams
+    there = [address for address in found if address.server in upstreams]
+    able = [address for address in there if tells_updates(upstreams[address.server].capabilities)]
+    for address in able or (there[:1] if undeclared else []):
         refusal = await gateway.watching.add(address.server, uri, hearer)
         if refusal is None:
             return address.server

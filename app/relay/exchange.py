@@ -62,6 +62,7 @@ class State(Enum):
     its stream. PARKED: the client is asked by its answer, and has to come back. DONE: nothing follows.
     """
 
+    __hash__ = object.__hash__  # a row is looked up at each event
     NEW = auto()
     ACQUIRING = auto()
     CALLING = auto()
@@ -73,10 +74,10 @@ class State(Enum):
 class Exchange:
     """The neutral machine of one request, and what is being asked in it."""
 
-    __slots__ = ("_answers", "_client", "_kept", "_question", "_rounds", "_verdict", "case", "open", "request", "state")
+    __slots__ = ("_answers", "_kept", "_question", "_rounds", "_verdict", "case", "client", "open", "request", "state")
 
     def __init__(self, client: Client | None = None) -> None:
-        self._client = client or Nobody()
+        self.client = client or Nobody()
         self.state = State.NEW
         self.case = Case.ANY
         """What the last event meant."""
@@ -115,7 +116,7 @@ class Exchange:
     # What an event means.
 
     def judge_question(self, event: NeedsInput) -> Case:
-        self._verdict = self._client.judge(event.question, self._rounds)
+        self._verdict = self.client.judge(event.question, self._rounds)
         return self._verdict.case
 
     def judge_answer(self, event: Answered) -> Case:
@@ -277,14 +278,14 @@ class Exchange:
 
     def _tell(self) -> list[Effect]:
         self._rounds += 1
-        return [Park(), Reply(self._client.told(self.open, self._rounds))]
+        return [Park(), Reply(self.client.told(self.open, self._rounds))]
 
     def _shown(self) -> list[Effect]:
         kept, self._kept = self._kept, []
         return [Stream(notice) for notice in kept]
 
     def _unask(self) -> list[Effect]:
-        return [Unask(key) for key in self.open]
+        return [Unask(key) for key in self.open] if self.open else []
 
 
 _X = Exchange

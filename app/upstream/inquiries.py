@@ -59,6 +59,10 @@ class Inquiries:
             candidates = self.attribute()
             sink = next((pending[each] for each in candidates or () if each in pending), None)
             waits = candidates is None
+        elif sink is None and method != questions.ROOTS and len(pending) == 1:
+            # It declared nothing, and is asked all the same: its client hears what it takes. Roots are asked for by
+            # servers that only start.
+            [sink] = pending.values()
         if (sink is None and not waits) or len(self._open) >= MAX_OPEN:
             log.info("server=%s asked %s of nobody in particular: declined", self._server, method)
             self._answer(ident, questions.declined(question))

@@ -2,7 +2,8 @@
 
 A legacy question names no call, so whoever can be asked has the session to itself while its calls run; then it is lent
 on. More than one is open only while several need one at once, at most `MOST`, and an idle one ends after `IDLE` seconds
-(DESIGN.md rule 4; INTERFACE, `pool`). While somebody waits for one, a client that thinks for too long loses its own.
+(DESIGN.md rule 4; INTERFACE, `pool`). While somebody waits for one, a client that thinks for too long loses its own,
+and one that asks for more loses what it has not answered.
 Runs beside the shared sessions of a pool, in its tasks.
 """
 
@@ -87,9 +88,10 @@ class Interactive:
                 lease = self._join(asker)
                 if lease:
                     return lease
+                changed = self._changed
+                self._make_way(asker.owner)
                 with anyio.move_on_after(PATIENCE / 12):
-                    await self._changed.wait()
-                self._make_way()
+                    await changed.wait()
                 continue
             attempt = _Attempt()
             self._opening += 1
@@ -129,10 +131,15 @@ class Interactive:
             self._drop(min(idle, key=lambda session: session.idle_since))
         return bool(idle)
 
-    def _make_way(self) -> None:
-        """Somebody waits: of the sessions that wait for nothing but an answer, the one that has for longest ends."""
-        before = time.monotonic() - PATIENCE
-        any(session.yields(before) for session in self._sessions)
+    def _make_way(self, owner: str) -> None:
+        """Somebody waits: a session that waits for nothing but an answer ends.
+
+        One of the same client's at once, since it may never come back for that; another's only when it has its time.
+        """
+        now = time.monotonic()
+        own = [session for session in self._sessions if session.owner == owner]
+        if not any(session.yields(now) for session in own):
+            any(session.yields(now - PATIENCE) for session in self._sessions)
 
     async def _add(self, capabilities: bytes, attempt: "_Attempt") -> None:
         try:

@@ -89,7 +89,8 @@ def main() -> int:
     for crowded in crowds:
         print(
             f"Streams: {crowded.heard} of {crowded.streams} heard of a change, the last after {crowded.all_ms:.0f} ms; "
-            f"{crowded.kb_each:.0f} kB each; others waited {crowded.stall_ms:.0f} ms longer."
+            f"{crowded.kb_each:.0f} kB each; others waited {crowded.stall_ms:.0f} ms longer, "
+            f"without any change {crowded.calm_ms:.0f}."
         )
     print(f"\n{verdicts(promises(rows, rest, started, crowds))}")
     wrong = [row for row in rows if row.measured.wrong or not row.measured.figures["ok"]]

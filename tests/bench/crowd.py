@@ -27,13 +27,14 @@ AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`stall_ms`: the slowest answer to a ping while the change was told, less a usual one."""
+    """`stall_ms`: the slowest answer to a ping while the change was told, less a usual one; `calm_ms`: before it."""
 
     streams: int
     heard: int
     all_ms: float
     kb_each: float
     stall_ms: float
+    calm_ms: float = 0.0
 
 
 class Ear(asyncio.Protocol):
@@ -124,17 +125,25 @@ async def _measure(app: Gateway, each: int) -> Crowd:
     kb_each = 1024 * (memory_mb(own) - before) / len(ears)
     with _probing(app) as prober:
         await asyncio.sleep(1.0)
+        calm = await _slowest(prober)
+    with _probing(app) as prober:
+        await asyncio.sleep(0.3)
         began = time.perf_counter()
         await asyncio.to_thread(caller.call, "tools/call", {"name": "growing__grow", "arguments": {"name": "new"}})
         async with asyncio.timeout(LIMIT):
             at = await asyncio.gather(*[ear.heard for ear in ears])
         await asyncio.sleep(0.2)
-        out, _ = await asyncio.to_thread(prober.communicate, "", LIMIT)
-    pings = json.loads(out)
+        stall = await _slowest(prober)
     for ear in ears:
         ear.transport.close()
-    worst = max(at) - began
-    return Crowd(len(ears), len(at), 1000 * worst, kb_each, max(0.0, pings["worst_ms"] - pings["median_ms"]))
+    return Crowd(len(ears), len(at), 1000 * (max(at) - began), kb_each, stall, calm)
+
+
+async def _slowest(prober: subprocess.Popen[str]) -> float:
+    """How much longer than a usual one the slowest ping took, in milliseconds."""
+    out, _ = await asyncio.to_thread(prober.communicate, "", LIMIT)
+    pings = json.loads(out)
+    return max(0.0, pings["worst_ms"] - pings["median_ms"])
 
 
 def crowd(each: int = EACH) -> Crowd:

@@ -1,4 +1,4 @@
-"""`scripts/conformance`: the official suite against the bare everything servers and through the gateway, side by side.
+"""`scripts/conformance`: the official suite against bare everything servers and through the gateway, side by side.
 
 Exit 1 if a required scenario falls short of the bare server and absent.yaml does not say why.
 """
@@ -11,31 +11,33 @@ from pathlib import Path
 
 from tests.conformance import suite
 from tests.conformance.compare import report, shortfall, tally
-from tests.conformance.everything import LEGACY, MODERN, Everything, running
-from tests.conformance.runs import compared, direct, gateway_with
+from tests.conformance.everything import Everything, Server, all_running
+from tests.conformance.runs import Bare, compared, direct, gateway_with
 
 
-async def run_direct(servers: dict[Everything, int], folder: Path) -> int:
+async def run_direct(servers: dict[Server, int], folder: Path) -> int:
     short = 0
     for server, port in servers.items():
+        if not isinstance(server, Everything):
+            continue
         for revision in server.revisions:
             results = await direct(server, port, revision, folder)
             required = {name: results.get(name, []) for name in suite.required(revision)}
             missing = {name: why for name, found in required.items() if (why := shortfall([], found))}
             passed, checks = tally(required, missing)
-            title = f"{server.name} (SDK {server.version}), {revision}"
-            print(f"{title}: direct {passed} of {len(required)} ({checks} checks)", flush=True)
+            print(f"{server.title}, {revision}: direct {passed} of {len(required)} ({checks} checks)", flush=True)
             short += len(missing)
     return 1 if short else 0
 
 
-async def run_compared(servers: dict[Everything, int], folder: Path, *, edge: bool) -> int:
+async def run_compared(servers: dict[Server, int], folder: Path, *, edge: bool) -> int:
     failing = 0
+    bare = Bare(servers, folder)
     with gateway_with(servers, edge=edge) as gateway:
-        for server, port in servers.items():
+        for server in servers:
             for revision in server.revisions:
-                found = await compared(server, port, gateway, revision, folder)
-                print(report(f"{server.name} (SDK {server.version})", found), flush=True)
+                found = await compared(server, bare, gateway, revision)
+                print(report(server.title, found), flush=True)
                 failing += len(found.failing)
     return 1 if failing else 0
 
@@ -46,13 +48,11 @@ async def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep what the suite writes in this folder")
     parser.add_argument("--no-edge", action="store_true", help="without nginx in front of the gateway")
     args = parser.parse_args()
-    with running(MODERN) as modern, running(LEGACY) as legacy:
-        servers = {MODERN: modern, LEGACY: legacy}
-        with tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
-            folder = args.keep or Path(scratch)
-            if args.direct:
-                return await run_direct(servers, folder)
-            return await run_compared(servers, folder, edge=not args.no_edge)
+    with all_running() as servers, tempfile.TemporaryDirectory(prefix="conformance-") as scratch:
+        folder = args.keep or Path(scratch)
+        if args.direct:
+            return await run_direct(servers, folder)
+        return await run_compared(servers, folder, edge=not args.no_edge)
 
 
 if __name__ == "__main__":

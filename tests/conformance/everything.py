@@ -1,6 +1,7 @@
-"""The SDK's "everything" servers, which the official suite is written for: 2.x speaks both eras, 1.x the legacy one.
+"""The "everything" servers, which the official suite is written for: the SDK's, and our own of one era that ask.
 
-They are examples in the SDK's source archives, fetched once by locked hash and unpacked below `.testenv/everything`.
+The SDK's (2.x speaks both eras, 1.x the legacy one) are examples in its source archives, fetched once by locked hash
+and unpacked below `.testenv/everything`. Ours are in `servers`: what they ask has to cross to clients of the other era.
 """
 
 import os
@@ -16,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.programs import ENVIRONMENTS, python_of
+from tests.support.programs import ENVIRONMENTS, ROOT, listening, python_of
 
 INSIDE = "examples/servers/everything-server/mcp_everything_server"
 STARTUP = 30.0
@@ -31,6 +32,10 @@ class Everything:
     sha256: str
     environment: str | None  # None: the project's own, which holds this very SDK
     revisions: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} (SDK {self.version})"
 
 
 MODERN = Everything(
@@ -47,6 +52,22 @@ LEGACY = Everything(
     "sdk1",
     ("2025-11-25",),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An everything server of our own, of one era; `revisions` are those of the other era's clients."""
+
+    name: str
+    title: str
+    revisions: tuple[str, ...]
+
+
+PUSHING = Twin("pushing", "a legacy server that pushes its questions", ("2026-07-28",))
+ROUNDS = Twin("rounds", "a modern server that answers with its questions", ("2025-11-25",))
+SERVERS = (MODERN, LEGACY, PUSHING, ROUNDS)
+
+Server = Everything | Twin
 
 
 def source(server: Everything) -> Path:
@@ -85,6 +106,16 @@ def fetched(server: Everything, folder: Path) -> Path:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     (archive,) = folder.glob("mcp-*.tar.gz")
     return archive
+
+
+@contextmanager
+def all_running() -> Iterator[dict[Server, int]]:
+    """All of `SERVERS`, with their ports."""
+    twins = [server for server in SERVERS if isinstance(server, Twin)]
+    commands = [[sys.executable, "-m", f"tests.conformance.servers.{twin.name}"] for twin in twins]
+    path = {"PYTHONPATH": str(ROOT)}
+    with running(MODERN) as modern, running(LEGACY) as legacy, listening(*commands, environment=path) as ports:
+        yield {MODERN: modern, LEGACY: legacy, **dict(zip(twins, ports, strict=True))}
 
 
 @contextmanager

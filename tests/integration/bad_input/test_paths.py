@@ -55,8 +55,8 @@ async def test_health_is_only_read(client: MakeCaller, method: str) -> None:
     [
         "/", "/favicon.ico", "/.git/config", "/robots.txt", "/mcp/x", "/MCP", "//mcp", "/mcp//", "/healthz",
         "/health/x", "/servers", "/servers/", "/servers/bench", "/servers//mcp", "/servers/bench/mcp/x", "/x?y=1",
-        "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/x/../secret", "/sse",
-        "/messages", "/metrics", "/status", "/schema", "/docs", "/_e/400", "/_e/404",
+        "/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/x/../secret",
+        "/metrics", "/status", "/schema", "/docs", "/_e/400", "/_e/404",
     ],
 )  # fmt: skip
 async def test_any_other_path_is_the_one_404(client: MakeCaller, method: str, path: str) -> None:

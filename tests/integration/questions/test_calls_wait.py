@@ -169,20 +169,19 @@ async def test_a_question_taken_back_is_not_asked_again(house: Gateway) -> None:
     assert json.loads((await ann.retry("files__withdraw", arguments, asked, {})).text) == "withdrawn"
 
 
-async def test_who_lacks_the_capability_is_told_which_and_the_call_is_cancelled(house: Gateway) -> None:
+@pytest.mark.parametrize("server", ["remote", "files"])
+async def test_who_lacks_the_capability_is_told_which_and_the_call_is_cancelled(house: Gateway, server: str) -> None:
     for able, asks, needed in (
         ({}, FORM, {"elicitation": {"form": {}}}),
         ({"elicitation": {}}, SAMPLING, {"sampling": {}}),
         ({"sampling": {}}, FORM, {"elicitation": {"form": {}}}),
     ):
-        reply = await Modern(house, able=able).call("remote__ask", {"questions": [asks]})
+        reply = await Modern(house, able=able).call(f"{server}__ask", {"questions": [asks]})
         assert (reply.status, reply.error["code"]) == (400, -32021)
         assert reply.error["data"] == {"requiredCapabilities": needed}
 
 
-async def test_on_a_shared_local_session_nobody_is_asked(house: Gateway) -> None:
-    reply = await Modern(house, able={}).call("files__ask", {"questions": [SAMPLING]})
-    assert json.loads(reply.text)[0]["error"]["code"] == -32601
+async def test_a_server_that_has_one_session_for_all_asks_nobody(house: Gateway) -> None:
     one = await Modern(house).call("only__ask", {"questions": [FORM]})
     assert json.loads(one.text) == [{"result": {"action": "decline"}}]
 

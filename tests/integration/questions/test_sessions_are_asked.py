@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from mcp.client.session import ClientSession
+from mcp.client.sse import sse_client
 from mcp_types import CreateMessageResult, ErrorData, ListRootsResult, Root, TextContent
 
-from tests.integration.questions.cast import ANN, BOB, person, told
-from tests.integration.questions.wire import YES, Legacy
+from tests.integration.questions.cast import ANN, BOB, Person, person, told
+from tests.integration.questions.wire import YES, Legacy, Stream
 from tests.support.gateway import Gateway
-from tests.support.wire import until
+from tests.support.wire import Wire, until
 
 WIRES = ["files", "remote", "aside", "own"]
 URL = {"message": "Log in", "mode": "url", "url": "https://login.example/", "elicitationId": "e7"}
@@ -181,6 +184,44 @@ async def test_a_client_that_hangs_up_while_asked_has_not_cancelled_and_may_stil
 
     assert not any(line.startswith("cancelled") for line in await journal())
     assert not any(line.startswith("stray") for line in await journal())
+
+
+async def test_a_question_waits_for_a_client_that_lost_its_stream_and_is_told_again(house: Gateway) -> None:
+    ann = await Legacy(house).begin()
+    async with ann.caller.open("tools/call", {"name": "files__ask", "arguments": {}}, ident=7) as wire:
+        await wire.head()
+        first = await anext(event async for event in ids(wire))
+    async with await ann.caller.wire() as wire:
+        rest = [pair for pair in ann.caller.headers() if pair[0] not in {"Accept", "Content-Type"}]
+        await wire.ask("GET", "/mcp", [*rest, ("Accept", "text/event-stream"), ("Last-Event-ID", first)])
+        call = Stream(wire)
+        asked = await call.request()
+        assert asked["params"]["message"] == "[files] Your name?"
+        await ann.answer(asked["id"], result=YES)
+        assert await call.text() == [{"result": YES}]
+
+
+async def ids(wire: Wire) -> AsyncIterator[str]:
+    """The ids of the events of a stream."""
+    async for piece in wire.pieces():
+        for line in piece.split(b"\n"):
+            if line.startswith(b"id:"):
+                yield line[3:].strip().decode()
+
+
+async def test_clients_of_the_first_transport_are_asked_on_their_stream(house: Gateway) -> None:
+    ann = Person(says("Ann"))
+    headers = {"Authorization": f"Bearer {ANN}"}
+    async with (
+        sse_client(f"{house.url}/sse", headers=headers) as (read, write),
+        ClientSession(read, write, elicitation_callback=ann.elicited) as client,
+    ):
+        await client.initialize()
+        for server in ("files", "remote", "modern"):
+            tool, arguments = ("greet", {"greeting": "Hello"}) if server == "modern" else ("ask", {})
+            result = await client.call_tool(f"{server}__{tool}", arguments)
+            assert "Ann" in result.content[0].text
+    assert ann.asked == [f"[{server}] Your name?" for server in ("files", "remote", "modern")]
 
 
 async def test_a_cancel_of_the_clients_reaches_the_server_while_it_asks(house: Gateway) -> None:

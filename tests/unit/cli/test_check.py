@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import check as checks
+from app.upstream.interactive import MOST
 from tests.unit.cli.conftest import Outcome, Shell
 
 KEYS = {"MCP_API_KEYS": f"{'k' * 40}:a,{'l' * 40}:b", "MCP_HOST": "127.0.0.1"}
@@ -18,7 +20,7 @@ def check(shell: Shell, servers: dict[str, object], *args: str, **env: str) -> O
 def test_a_good_config_is_ok(shell: Shell) -> None:
     done = check(shell, {"a": {"command": "sh"}})
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == ["1 of 1 servers will run", '  a: pool "auto", at most 1 process', "ok"]
+    assert done.out.splitlines() == ["1 of 1 servers will run", '  a: pool "auto", at most 5 processes', "ok"]
 
 
 def test_every_error_is_told_at_once(shell: Shell) -> None:
@@ -65,12 +67,13 @@ def test_a_prefix_that_makes_names_too_long_for_clients_is_said(shell: Shell) ->
 @pytest.mark.parametrize(
     ("entry", "most"),
     [
-        ({"pool": "auto"}, "at most 1 process"),
+        ({"pool": "auto"}, "at most 5 processes"),
         ({"pool": "one"}, "at most 1 process"),
         ({"pool": "client"}, "at most 3 processes"),
         ({"pool": "session"}, "at most 101 processes"),
         ({"pool": "client", "era": "mirror"}, "at most 5 processes"),
-        ({"era": "mirror"}, "at most 2 processes"),
+        ({"era": "mirror"}, "at most 6 processes"),
+        ({"era": "modern"}, "at most 1 process"),
     ],
 )
 def test_it_says_how_many_processes_a_pool_mode_may_use(shell: Shell, entry: dict[str, str], most: str) -> None:
@@ -78,7 +81,7 @@ def test_it_says_how_many_processes_a_pool_mode_may_use(shell: Shell, entry: dic
 
 
 def test_a_remote_server_has_sessions(shell: Shell) -> None:
-    assert "at most 1 session" in check(shell, {"a": {"url": "http://h"}}).out
+    assert "at most 5 sessions" in check(shell, {"a": {"url": "http://h"}}).out
 
 
 def test_what_is_not_on_this_machine_is_warned_about(shell: Shell) -> None:
@@ -131,3 +134,7 @@ def test_the_examples_of_the_project_are_good(shell: Shell) -> None:
         MCP_API_KEYS_PATH=str(config / "examples/api_keys.json"),
     )
     assert keys.code == 0, keys.out
+
+
+def test_it_counts_the_sessions_that_questions_are_asked_in_as_the_pool_does() -> None:
+    assert checks._INTERACTIVE == MOST  # pyright: ignore[reportPrivateUsage] - the command may not import the pool

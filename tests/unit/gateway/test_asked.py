@@ -64,7 +64,7 @@ def test_the_end_of_a_session_answers_all_with_an_error() -> None:
 
 async def test_a_client_is_asked_and_told_when_no_answer_is_needed_any_more() -> None:
     asked, client = Asked(), PlayedClient(Detached())
-    asking = Asking(asked, lambda _: None)
+    asking = Asking(lambda _: None, asked)
     await asking.perform(Ask("a", FORM), client)
     await asking.perform(Unask("a"), client)
     await asking.perform(Unask("a"), client)
@@ -78,7 +78,7 @@ async def test_a_client_is_asked_and_told_when_no_answer_is_needed_any_more() ->
 
 async def test_the_end_of_a_call_leaves_nothing_open() -> None:
     asked, client = Asked(), PlayedClient(Detached())
-    asking = Asking(asked, lambda _: None)
+    asking = Asking(lambda _: None, asked)
     await asking.perform(Ask("a", FORM), client)
     asking.end()
     assert len(asked) == 0
@@ -86,7 +86,7 @@ async def test_the_end_of_a_call_leaves_nothing_open() -> None:
 
 async def test_folders_that_are_told_after_the_call_reach_the_server_all_the_same() -> None:
     asked, client = Asked(), PlayedClient(Detached())
-    asking = Asking(asked, lambda _: pytest.fail("the call is over"))
+    asking = Asking(lambda _: pytest.fail("the call is over"), asked)
     await asking.perform(Ask("r", ROOTS), client)
     await asking.perform(Unask("r"), client)
     told: list[tuple[str, object]] = []
@@ -100,7 +100,7 @@ async def test_folders_that_are_told_after_the_call_reach_the_server_all_the_sam
 
 async def test_a_client_that_is_not_asked_on_a_stream_hears_nothing() -> None:
     client = PlayedClient(Detached())
-    asking = Asking(None, lambda _: None)
+    asking = Asking(lambda _: None)
     await asking.perform(Ask("a", FORM), client)
     asking.end()
     assert client.questions == []

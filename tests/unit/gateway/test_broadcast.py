@@ -13,6 +13,7 @@ from app.gateway.broadcast import KINDS, Broadcast, End, Subscription
 from app.gateway.generation import Generation
 from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog
+from app.relay.listen import News, Updated
 from app.relay.policy import Grant
 from tests.unit.gateway.test_generation import Listed as ListedServer
 from tests.unit.gateway.test_generation import spec
@@ -69,7 +70,7 @@ async def broadcast(servers: dict[str, Listed]) -> AsyncIterator[Broadcast]:
         running.cancel()
 
 
-async def told(subscription: Subscription) -> str:
+async def told(subscription: Subscription) -> News:
     async with asyncio.timeout(5):
         return await anext(subscription)
 
@@ -275,3 +276,15 @@ async def test_a_change_that_no_list_shows_is_told_to_who_asked_that_server_by_n
     for other in (of_b, of_all, partly, prompts):
         other.end(End.DRAINED)
         assert [kind async for kind in other] == []
+
+
+async def test_of_a_resource_those_hear_who_still_may_and_at_its_servers_path(broadcast: Broadcast) -> None:
+    ann, bob, at_b = broadcast.subscribe(ANN), broadcast.subscribe(BOB), broadcast.subscribe(ANN, "b")
+    for listener in (ann, bob, at_b):
+        listener.updated("a", "u:1")
+        listener.updated("a", "u:1")
+    assert await told(ann) == Updated("u:1")
+    assert [listener._updated for listener in (ann, bob, at_b)] == [{}, None, None]
+    ann.principal = BOB  # its scopes were edited
+    ann.updated("a", "u:2")
+    assert ann._updated == {}

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from app.gateway import driver as module
+from app.gateway import clock, repeating
 from app.gateway.driver import Driver
+
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog
@@ -158,8 +159,8 @@ async def test_a_sign_of_life_does_not_outlast_the_limit_of_the_whole_call() -> 
 
 
 async def test_a_quiet_call_shows_the_client_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "COMMIT_AFTER", 0.03)
-    monkeypatch.setattr(module, "HEARTBEAT", 0.03)
+    monkeypatch.setattr(clock, "COMMIT_AFTER", 0.03)
+    monkeypatch.setattr(clock, "HEARTBEAT", 0.03)
     async with call(PlayedUpstream()) as play:
         await play.sent()
         for _ in range(2):
@@ -229,7 +230,7 @@ async def test_a_lost_call_is_sent_once_more_where_that_does_nothing_twice(
         play.upstream.opened.set()
         play.says(failure)
         await sent_twice(play)
-        assert play.upstream.patience == [module.PATIENCE], "it waits for the server to come back"
+        assert play.upstream.patience == [repeating.PATIENCE], "it waits for the server to come back"
         play.says(failure)
     assert len(play.upstream.lease.sent) == 2
     assert play.client.outcomes == [failure.fault]

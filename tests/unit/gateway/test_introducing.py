@@ -9,7 +9,7 @@ import pytest
 
 from app.config.snapshot import ServerSpec
 from app.gateway.driver import Driver
-from app.gateway.introducing import answers_in, introduce
+from app.gateway.introducing import answers_in, asker_of, introduce
 from app.gateway.parking import MOST, Parking
 from app.gateway.relayed import Relayed
 from app.gateway.sessions import Session
@@ -40,7 +40,9 @@ def introduced(house: Any, tasks: asyncio.TaskGroup, era: Era, *, streams: bool 
     call = Relayed("ann", session if era is Era.LEGACY else None, era, message, meta, b"", lambda: None, streams)
     driver = Driver(tasks, PlayedUpstream(), era, "", (60.0, 60.0))
     driver.client = "ann"
-    introduce(house, call, driver, ServerSpec(**{"name": "a", "label": "a", "kind": "stdio", "prefix": "a", **spec}))
+    found = ServerSpec(**{"name": "a", "label": "a", "kind": "stdio", "prefix": "a", **spec})
+    driver.asker = asker_of(call, found)
+    introduce(house, call, driver, found)
     return driver
 
 
@@ -60,8 +62,8 @@ async def test_nothing_is_borrowed_where_nobody_can_be_asked(tasks: asyncio.Task
     assert introduced(gateway(), tasks, Era.LEGACY, streams=False).asked is None
     for era in Era:
         assert introduced(gateway(), tasks, era, pool="one").asker is None
-    verdict = introduced(gateway(), tasks, Era.MODERN, pool="one").asking.judge(Question({"a": FORM}), 0)
-    assert verdict.case is Case.DECLINED
+        verdict = introduced(gateway(), tasks, era, pool="one").asking.judge(Question({"a": FORM}), 0)
+        assert verdict.case is Case.DECLINED
 
 
 async def test_a_state_names_the_call_that_waits_and_the_round_or_the_servers_own(tasks: asyncio.TaskGroup) -> None:

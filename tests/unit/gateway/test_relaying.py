@@ -108,6 +108,8 @@ class House:
         default_factory=lambda: Continuations(Sealing(KEY).seal, Sealing(KEY).unseal, lambda: 0.0)
     )
 
+    def parked(self) -> None: ...
+
     def over(self, driver: object) -> None:
         self.drivers.discard(driver)
 

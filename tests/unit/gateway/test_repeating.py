@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from app.gateway.repeating import UNKNOWN, explained, harmless, may_repeat
+from app.gateway.repeating import UNKNOWN, explained, harmless, may_repeat, overdue
 from app.protocol.faults import Fault, Kind
 from app.relay.catalog import Item, ServerCatalog
 from app.relay.events import Request
@@ -63,3 +63,13 @@ def test_an_unknown_outcome_is_said_and_nothing_else_is() -> None:
     for fault in (UNSENT, Fault(Kind.TIMEOUT, "late"), HttpRefusal(Kind.UNREACHABLE, "x", status=401)):
         assert explained(fault, is_harmless=False) is fault
     assert explained(CLOSED, is_harmless=True) is CLOSED
+
+
+def test_a_call_whose_time_is_over_says_what_it_waited_for() -> None:
+    said = [
+        overdue("a", leased=leased, asked=asked).message
+        for leased, asked in ((False, False), (True, False), (True, True))
+    ]
+    assert [text.partition(" in time")[0] for text in said] == [
+        "Server a did not come up", "Server a gave no answer", "A question of server a was not answered",
+    ]  # fmt: skip

@@ -14,6 +14,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.sessions import Session
 from app.gateway.subscribing import DONE, subscribe, unsubscribe, watch_all
 from app.protocol.faults import Fault, Kind
+from app.relay.events import PeerError
 from app.relay.policy import Grant
 from tests.support.house import open_house, owned
 from tests.support.programs import SERVERS, workbench
@@ -61,7 +62,8 @@ async def test_what_cannot_be_heard_of_is_refused(house: Gateway, monkeypatch: p
 
     assert await kind(session, 7) is Kind.INVALID_PARAMS
     assert await kind(nameless, ONE) is Kind.METHOD_NOT_FOUND
-    assert await kind(session, "workbench://mute/one") is Kind.METHOD_NOT_FOUND
+    mute = await subscribe(house, session, everything, params("workbench://mute/one"))
+    assert isinstance(mute, PeerError), "who has not said that it tells is asked all the same, and says so itself"
     assert await kind(session, ONE, ["nobody"]) is Kind.HIDDEN
     assert isinstance(unsubscribe(house, session, params(7)), Fault)
     monkeypatch.setattr(module, "MAX_RESOURCES", 1)

@@ -43,8 +43,15 @@ def test_the_stream_that_a_question_came_on_says_whose_it_is(scene: Scene) -> No
     assert scene.told == [("q", YES)], "under the server's id, and once"
 
 
-def test_on_a_shared_session_a_question_of_no_stream_is_declined(scene: Scene) -> None:
+def test_on_a_shared_session_a_question_of_no_stream_is_of_the_only_call_or_declined(scene: Scene) -> None:
     scene.call(1)
+    scene.asked("only")
+    scene.asked("roots", method="roots/list")
+    assert scene.events == [(1, NeedsInput(Question({"elicitation-1": ASKED})))]
+    assert scene.told == [("roots", UNKNOWN)]
+    scene.events.clear()
+    scene.told.clear()
+    scene.call(2)
     scene.asked(7)
     scene.asked(8, method="sampling/createMessage")
     scene.asked(9, origin=99)

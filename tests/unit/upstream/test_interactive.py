@@ -196,6 +196,16 @@ async def test_whoever_waits_when_the_server_stops_is_told() -> None:
         assert told == [STOPPED]
 
 
+async def test_what_a_client_left_unanswered_gives_way_at_once_to_another_call_of_its_own() -> None:
+    async with scene() as play:
+        leases = [await play.lease(call_of("ann")) for _ in range(MOST)]
+        for lease in leases:
+            lease.asks_since, lease.give_way = time.monotonic(), lease.release
+        found = await play.lease(Asker("ann", ROOTED, alone=True))
+        assert found.connection not in [lease.connection for lease in leases]
+        assert len(play.interactive.sessions) == MOST
+
+
 async def test_who_thinks_for_too_long_gives_way_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.12)
     async with scene() as play:

@@ -1,0 +1,66 @@
+"""The clock of one call: how long its server may say nothing, how long it may take, and when its client is to be shown
+that it lives.
+
+Decides nothing: it puts signals into the call's inbox, and the driver says what they mean.
+"""
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+
+from app.gateway.inbox import Signal
+
+# Silence until a client that takes streams gets one, and between the comments that keep it open: below the idle limits
+# of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
+COMMIT_AFTER = 5.0
+HEARTBEAT = 15.0
+
+
+class CallClock:
+    """Begins when it is made. `limits` are seconds: without a sign of life, and in all. Signals from `run` on."""
+
+    __slots__ = ("_end_at", "_loop", "_put", "_quiet_at", "_silence", "_silent_at", "_timer")
+
+    def __init__(self, put: Callable[[Signal], None], limits: tuple[float, float]) -> None:
+        self._put = put
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._silence, total = limits
+        now = self._loop.time()
+        self._silent_at, self._end_at, self._quiet_at = now + self._silence, now + total, now + COMMIT_AFTER
+
+    def __repr__(self) -> str:
+        return f"<CallClock {self._silent_at - self._loop.time():.1f} s>"
+
+    def restart(self, seconds: float = 0.0) -> None:
+        """A sign of life: silence is counted from now on, up to `seconds` where they are not the server's."""
+        self._silent_at = self._loop.time() + (seconds or self._silence)
+
+    def told(self) -> None:
+        """Something was written to the client."""
+        self._quiet_at = self._loop.time() + HEARTBEAT
+
+    def away(self) -> None:
+        """There is no client to be shown anything."""
+        self._quiet_at = inf
+
+    def back(self) -> None:
+        """The client came back, and has been told nothing yet."""
+        self._quiet_at = self._loop.time() + COMMIT_AFTER
+
+    def run(self) -> None:
+        """Signal what is due, now and from now on."""
+        now = self._loop.time()
+        if now >= min(self._silent_at, self._end_at):
+            self._put(Signal.OVERDUE)
+            return
+        if now >= self._quiet_at:
+            self._quiet_at = now + HEARTBEAT
+            self._put(Signal.QUIET)
+        self._timer = self._loop.call_at(min(self._silent_at, self._end_at, self._quiet_at), self.run)
+
+    def stop(self) -> None:
+        """No signal follows, until `run`."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,54 @@
+"""The HTTP of the servers of this folder: raw ASGI on a free port, named on standard error as `LISTENING port`.
+
+Says nothing of MCP beyond how a message is framed in an event stream.
+"""
+
+import json
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+
+Json = dict[str, Any]
+Send = Any
+
+
+async def body_of(receive: Any) -> Json:
+    body, more = b"", True
+    while more:
+        event = await receive()
+        body, more = body + event.get("body", b""), event.get("more_body", False)
+    return json.loads(body)
+
+
+def headers_of(scope: Json) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in scope["headers"]}
+
+
+async def reply(send: Send, status: int, message: Json | None = None, **headers: str) -> None:
+    body = json.dumps(message).encode() if message is not None else b""
+    head = {"content-type": "application/json", "content-length": str(len(body)), **headers}
+    await send({"type": "http.response.start", "status": status, "headers": raw(head)})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def begin(send: Send, **headers: str) -> None:
+    head = {"content-type": "text/event-stream", **headers}
+    await send({"type": "http.response.start", "status": 200, "headers": raw(head)})
+
+
+async def event(send: Send, message: Json, *, more: bool) -> None:
+    data = b"data: " + json.dumps(message).encode() + b"\n\n"
+    await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+
+
+def serve(app: Any) -> None:
+    bound = socket.create_server(("127.0.0.1", 0))
+    print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run(sockets=[bound])

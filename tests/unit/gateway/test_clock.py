@@ -1,0 +1,73 @@
+"""A call's clock: silence, time in all, and what its client is shown meanwhile."""
+
+import asyncio
+
+import pytest
+
+from app.gateway import clock as module
+from app.gateway.clock import CallClock
+from app.gateway.inbox import Signal
+
+LONG = 60.0
+
+
+@pytest.fixture
+def put() -> asyncio.Queue[Signal]:
+    return asyncio.Queue()
+
+
+def running(put: asyncio.Queue[Signal], silence: float = LONG, total: float = LONG) -> CallClock:
+    made = CallClock(put.put_nowait, (silence, total))
+    made.run()
+    return made
+
+
+async def first(put: asyncio.Queue[Signal]) -> Signal:
+    async with asyncio.timeout(5):
+        return await put.get()
+
+
+@pytest.mark.parametrize("limits", [(0.02, LONG), (LONG, 0.02)], ids=["silence", "total"])
+async def test_a_call_is_overdue_when_its_server_is_silent_or_it_takes_too_long(
+    put: asyncio.Queue[Signal], limits: tuple[float, float]
+) -> None:
+    running(put, *limits)
+    assert await first(put) is Signal.OVERDUE
+
+
+async def test_a_sign_of_life_puts_off_silence_and_not_the_end(put: asyncio.Queue[Signal]) -> None:
+    silent = running(put, 0.05)
+    silent.restart(LONG)
+    await asyncio.sleep(0.1)
+    assert put.empty()
+    silent.stop()
+    lasting = running(put, LONG, 0.05)
+    lasting.restart(LONG)
+    assert await first(put) is Signal.OVERDUE
+
+
+async def test_a_client_is_shown_that_the_call_lives_unless_it_was_told_something_or_is_away(
+    put: asyncio.Queue[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMMIT_AFTER", 0.02)
+    quiet = running(put)
+    assert await first(put) is Signal.QUIET
+    quiet.stop()
+    busy, away = running(put), running(put)
+    busy.told()
+    away.away()
+    await asyncio.sleep(0.1)
+    assert put.empty()
+    away.stop()
+    away.back()
+    away.run()
+    assert await first(put) is Signal.QUIET
+    busy.stop()
+    away.stop()
+
+
+async def test_a_stopped_clock_says_nothing(put: asyncio.Queue[Signal]) -> None:
+    stopped = running(put, 0.02)
+    stopped.stop()
+    await asyncio.sleep(0.05)
+    assert put.empty()
