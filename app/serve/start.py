@@ -14,6 +14,7 @@ from app.config.settings import DotenvError, Settings, SettingsError, load_setti
 from app.serve import logs, nginx, sockets
 from app.serve.errors import StartError
 from app.serve.handover import APP, Handover
+from app.serve.home import usable_home
 from app.serve.program import Program
 
 log = logging.getLogger("app.serve")
@@ -25,7 +26,10 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def read_settings() -> tuple[Settings, dict[str, str]]:
-    """The settings, and the environment they came from (`.env` included). Logging works after this. `StartError`."""
+    """The settings, and the environment they came from: `.env` included, and a home that can be written.
+
+    Logging works after this. Raises `StartError`.
+    """
     env = {**_dotenv(), **os.environ}
     try:
         settings, warnings = load_settings(env, terminal=os.isatty(2))
@@ -37,7 +41,10 @@ def read_settings() -> tuple[Settings, dict[str, str]]:
         log.warning(warning)
     if problems := [*_missing_config(settings), *_missing_keys(settings)]:
         raise StartError(*problems)
-    return settings, env
+    change, warning = usable_home(env)
+    if warning:
+        log.warning(warning)
+    return settings, env | change
 
 
 class Start:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,14 @@ def test_a_failure_leaves_nothing_open_behind(here: Path, monkeypatch: pytest.Mo
         Start(settings, {})
     socket.create_server((settings.host, settings.port)).close()
     assert [path.name for path in here.rglob("*")] == ["data"]
+
+
+def test_servers_get_a_home_that_can_be_written(
+    here: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _ready(here)
+    monkeypatch.setenv("HOME", str(here / ".env" / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    _, env = read_settings()
+    assert os.access(env["HOME"], os.W_OK)
+    assert "HOME=" in caplog.text
