@@ -17,6 +17,7 @@ from app.downstream import answers
 from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
 from app.downstream.faults import NOT_FOUND, plain, to_answer
+from app.downstream.gate import note_tool
 from app.downstream.guards import principal_of
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import UNKNOWN_SESSION, Streams
@@ -35,6 +36,7 @@ from app.relay.view import View
 log = logging.getLogger("app.downstream")
 
 SESSION = b"mcp-session-id"
+TOO_SLOW = Fault(Kind.TOO_SLOW, "The body did not arrive in time.")
 ALLOW = b"POST, GET, DELETE, OPTIONS"
 ALLOW_SESSIONLESS = b"POST, DELETE, OPTIONS"
 ALLOW_MODERN = b"POST, OPTIONS"
@@ -91,21 +93,21 @@ class Endpoint:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str) -> None:
         began = time.perf_counter()
-        body = await read_body(scope, receive, self._max_body)
-        if body is None:
-            found: Inbound | Rejection = Rejection(_too_large(self._max_body))
-        else:
-            found = classify(_headers(scope), body)
+        found = await self._read(scope, receive)
         method = name = server = ""
         if isinstance(found, Rejection):
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(found.id))
         else:
             message = found.message
             method, name = message.method, text_of(message.params.get("name") or message.params.get("uri")) or ""
+            if method == "tools/call":
+                note_tool(scope, name)
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(message.id))
             response.expects(method, found.meta.token, found.accept)
         try:
             if isinstance(found, Rejection):
+                if found.fault is TOO_SLOW:
+                    response.headers.append((b"connection", b"close"))
                 await response.reply(found.fault)
             else:
                 server = await self._serve(Visit(scope, principal, only, found, None, response, send))
@@ -123,6 +125,13 @@ class Endpoint:
                 era=found.era.value,
                 outcome=response.outcome or "disconnected",
             )
+
+    async def _read(self, scope: Scope, receive: Receive) -> Inbound | Rejection:
+        try:
+            body = await read_body(scope, receive, self._max_body)
+        except TimeoutError:
+            return Rejection(TOO_SLOW)
+        return Rejection(_too_large(self._max_body)) if body is None else classify(_headers(scope), body)
 
     async def _serve(self, visit: Visit) -> str:
         """Answer one message. Returns the server it went to, if any."""

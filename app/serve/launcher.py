@@ -17,8 +17,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
 
-from app.serve import logs, nginx
+from app.serve import logs
 from app.serve.errors import CONFIGURATION, StartError
+from app.serve.nginx_lines import NginxLines
 from app.serve.orphans import Orphans, become_subreaper, descendants, end_descendants
 from app.serve.program import Program
 from app.serve.start import Start, read_settings
@@ -46,6 +47,7 @@ class Launcher:
         self._start = start
         self._app = start.app
         self._nginx = start.nginx
+        self._nginx_lines = NginxLines()
         self._orphans = orphans
         self._stopping: float | None = None
         self._app_gone: float | None = None
@@ -154,8 +156,7 @@ class Launcher:
 
     def _relay_nginx(self, descriptor: int) -> None:
         with suppress(BlockingIOError):
-            for level, text in nginx.relay(os.read(descriptor, 65536)):
-                nginx.log.log(level, "%s", text)
+            self._nginx_lines.feed(os.read(descriptor, 65536))
 
     def _catch_signals(self) -> socket.socket:
         """From here on signals are only noted, and wake the loop. Returns what becomes readable."""

@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
+from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv, secrets_of
 from app.serve import logs, nginx, sockets
 from app.serve.errors import StartError
-from app.serve.handover import APP, Handover
+from app.serve.handover import APP, EDGE_SOCKET, Handover
 from app.serve.home import usable_home
 from app.serve.program import Program
 
@@ -26,25 +26,28 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def read_settings() -> tuple[Settings, dict[str, str]]:
-    """The settings, and the environment they came from: `.env` included, and a home that can be written.
-
-    Logging works after this. Raises `StartError`.
-    """
-    env = {**_dotenv(), **os.environ}
-    try:
-        settings, warnings = load_settings(env, terminal=os.isatty(2))
-    except SettingsError as error:
-        raise StartError(*error.problems) from error
-    logs.configure(settings.log_level, settings.log_levels, settings.log_format)
-    logs.hide(entry.split(":")[0].strip() for entry in settings.api_keys.split(","))
-    for warning in warnings:
-        log.warning(warning)
+    """As `read_environment`, for who serves: with a config and a key, and a home that can be written. `StartError`."""
+    settings, env = read_environment()
     if problems := [*_missing_config(settings), *_missing_keys(settings)]:
         raise StartError(*problems)
     change, warning = usable_home(env)
     if warning:
         log.warning(warning)
     return settings, env | change
+
+
+def read_environment() -> tuple[Settings, dict[str, str]]:
+    """The settings, and the environment they came from, `.env` included. Logging works after this. `StartError`."""
+    env = {**_dotenv(), **os.environ}
+    try:
+        settings, warnings = load_settings(env, terminal=os.isatty(2))
+    except SettingsError as error:
+        raise StartError(*error.problems) from error
+    logs.configure(settings.log_level, settings.log_levels, settings.log_format)
+    logs.hide(secrets_of(settings, env))
+    for warning in warnings:
+        log.warning(warning)
+    return settings, env
 
 
 class Start:
@@ -56,8 +59,12 @@ class Start:
         self._open: list[socket.socket] = []
         with ExitStack() as undo:
             undo.callback(self.refuse)
-            self._clients = self._listening(*sockets.listen_tcp(settings.host, settings.port))
-            binary = self._nginx_binary()
+            outside = env.get(EDGE_SOCKET, "").strip()
+            if outside:
+                self._clients = self._listening(sockets.listen_unix(Path(outside), 0o660))
+            else:
+                self._clients = self._listening(*sockets.listen_tcp(settings.host, settings.port))
+            binary = None if outside else self._nginx_binary()
             user = nginx.unprivileged() if binary else None
             runtime = sockets.RuntimeDir(user[2] if user else None)
             undo.callback(runtime.remove)
@@ -70,7 +77,7 @@ class Start:
             handover = Handover(
                 fds=tuple(listener.fileno() for listener in (*served, *control)),
                 app=app or APP,
-                edge_socket=str(edge) if binary else "",
+                edge_socket=str(edge) if binary else outside,
                 started=time.monotonic(),
                 control_socket=str(control[0].getsockname()) if control else "",
             )
@@ -79,7 +86,7 @@ class Start:
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:
-        where = ", ".join(f"{address[0]}:{address[1]}" for address in (s.getsockname() for s in self._clients))
+        where = ", ".join(map(_shown, (listener.getsockname() for listener in self._clients)))
         log.info("serving on %s%s", where, " through nginx" if self.nginx else "")
         return self
 
@@ -123,9 +130,13 @@ class Start:
         )
 
     def _edge(self, binary: str, directory: Path, app_socket: Path) -> Program:
-        argv = nginx.configure(binary, directory, app_socket, self._clients, self._settings.max_body)
+        argv = nginx.configure(binary, directory, app_socket, self._clients, self._settings)
         fds = [listener.fileno() for listener in self._clients]
         return Program("nginx", argv, nginx.environment(self._clients), fds, piped=True)
+
+
+def _shown(address: str | tuple[str, int]) -> str:
+    return address if isinstance(address, str) else f"{address[0]}:{address[1]}"
 
 
 def _dotenv() -> dict[str, str]:

@@ -11,10 +11,12 @@ from app.downstream.authenticators import (
     MISSING,
     OPERATOR,
     Authenticator,
-    Way,
     host_name,
     is_local,
 )
+from app.downstream.callers import Way
+from app.downstream.penalties import AT_ONCE
+from app.protocol.faults import Kind
 from app.relay.policy import Grant
 from tests.unit.downstream.wire import scope
 
@@ -91,3 +93,18 @@ def test_behind_our_nginx_the_peer_is_who_it_says() -> None:
 
 def test_a_host_header_is_read_without_its_port() -> None:
     assert [host_name(host) for host in ("a:1", "a", "[::1]:1", "")] == ["a", "a", "::1", ""]
+
+
+def test_unknown_keys_of_one_address_are_refused_otherwise_after_a_while_and_a_known_key_never() -> None:
+    asked = authenticator("edge")
+
+    def seen(address: bytes, key: bytes | None) -> list[tuple[bytes, bytes]]:
+        return [(b"x-real-ip", address), *(bearer(b"Bearer " + key) if key else [])]
+
+    kinds = [asked.refuse(scope(headers=seen(b"192.0.2.1", b"wrong-key"))).kind for _ in range(AT_ONCE + 5)]
+    assert kinds == [Kind.UNAUTHENTICATED] * AT_ONCE + [Kind.THROTTLED] * 5
+    fault = asked.refuse(scope(headers=seen(b"192.0.2.1", b"wrong-key")))
+    assert 0 < (fault.retry_after or 0) <= 3
+    assert asked.identify(scope(headers=seen(b"192.0.2.1", KEY))) is ANN
+    assert asked.refuse(scope(headers=seen(b"192.0.2.2", b"wrong-key"))).kind is Kind.UNAUTHENTICATED
+    assert asked.refuse(scope(headers=seen(b"192.0.2.1", None))).kind is Kind.UNAUTHENTICATED, "no key is no guess"
