@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -61,7 +62,10 @@ class Start:
             undo.callback(self.refuse)
             outside = env.get(EDGE_SOCKET, "").strip()
             if outside:
-                self._clients = self._listening(sockets.listen_unix(Path(outside), 0o660))
+                outside = os.path.abspath(outside)
+                workers = nginx.unprivileged()
+                group = workers[2] if workers else None
+                self._clients = self._listening(sockets.listen_unix(Path(outside), 0o660, group))
             else:
                 self._clients = self._listening(*sockets.listen_tcp(settings.host, settings.port))
             binary = None if outside else self._nginx_binary()
@@ -149,11 +153,17 @@ def _dotenv() -> dict[str, str]:
 
 
 def _missing_config(settings: Settings) -> list[str]:
+    paths = CONFIGS if settings.config_path is None else (settings.config_path,)
+    for path in paths:
+        try:
+            if stat.S_ISREG(os.stat(path).st_mode):
+                return []
+        except PermissionError:
+            return [f"{path}: we run as uid {os.geteuid()} and may not read it: give it, or its directory, to that uid"]
+        except OSError:
+            continue
     if settings.config_path is not None:
-        found = os.path.isfile(settings.config_path)
-        return [] if found else [f"there is no config file {settings.config_path}: set MCP_CONFIG_PATH to yours"]
-    if any(os.path.isfile(path) for path in CONFIGS):
-        return []
+        return [f"there is no config file {settings.config_path}: set MCP_CONFIG_PATH to yours"]
     return [f"no config file: neither {' nor '.join(CONFIGS)} is here; make one, or set MCP_CONFIG_PATH"]
 
 
