@@ -131,17 +131,12 @@ VARIABLES = (*(row[0] for row in _TABLE), "MCP_WORKERS", TUNNEL_TOKEN)
 _SECRET = frozenset({"MCP_PATH_PREFIX", "MCP_API_KEYS"})
 
 
-def load_settings(
-    env: Mapping[str, str], *, terminal: bool, in_image: bool = False
-) -> tuple[Settings, tuple[str, ...]]:
+def load_settings(env: Mapping[str, str], *, terminal: bool) -> tuple[Settings, tuple[str, ...]]:
     """Settings and warnings (one line each) from an environment; an empty variable counts as not set.
 
     `terminal`: whether output goes to one; it decides the log format. Raises `SettingsError` with every problem.
     """
-    chosen: dict[str, object] = {
-        "log_format": "text" if terminal else "json",
-        "data_dir": "/data" if in_image else "./data",
-    }
+    chosen: dict[str, object] = {"log_format": "text" if terminal else "json"}
     problems: list[str] = []
     for name, target, parse, allowed in _TABLE:
         if not (raw := env.get(name, "").strip()):

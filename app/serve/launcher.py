@@ -187,8 +187,14 @@ def _has_terminal() -> bool:
     return True
 
 
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's shape
+    raise SystemExit(0)
+
+
 def main(app: str | None = None) -> int:
     """Serves until it is stopped; returns the exit code. `app`: another `module:factory` than the gateway's."""
+    # The kernel keeps from PID 1 what it has no handler for: a stop this early would be lost, and become a kill.
+    signal.signal(signal.SIGTERM, _leave)
     orphans = Orphans(ADOPTED_GRACE)
     become_subreaper()
     logs.configure("INFO", (), "text" if os.isatty(2) else "json")

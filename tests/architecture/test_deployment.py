@@ -165,6 +165,7 @@ def test_the_image_starts_the_gateway_asks_after_its_health_and_belongs_to_nobod
     shown = [f'"{word}"' for word in SERVE]
     assert text.rstrip().endswith(f"CMD [{', '.join(shown)}]")
     assert re.search(r"^USER 1000:1000$", text, re.MULTILINE)
+    assert "MCP_DATA_DIR=/data " in text
     assert re.search(r"^HEALTHCHECK .* CMD \[\"python\", \"-m\", \"app\", \"healthcheck\"\]$", text, re.MULTILINE)
 
 

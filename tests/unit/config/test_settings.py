@@ -44,10 +44,6 @@ def test_an_empty_variable_is_not_set() -> None:
     assert load(MCP_PORT="", MCP_PATH_PREFIX=" ", MCP_WORKERS="") == Settings()
 
 
-def test_the_image_keeps_its_data_in_a_volume() -> None:
-    assert load_settings({}, terminal=False, in_image=True)[0].data_dir == "/data"
-
-
 def test_logs_are_text_on_a_terminal_and_json_elsewhere_unless_said_otherwise() -> None:
     assert load_settings({}, terminal=True)[0].log_format == "text"
     assert load().log_format == "json"

@@ -126,3 +126,17 @@ def test_servers_get_a_home_that_can_be_written(
     _, env = read_settings()
     assert os.access(env["HOME"], os.W_OK)
     assert "HOME=" in caplog.text
+
+
+def test_a_config_that_we_may_not_read_is_not_called_missing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _ready(here)
+    real = os.stat
+
+    def refusing(path: object, **more: object) -> object:
+        if str(path) == "mcp_config.json":
+            raise PermissionError(13, "Permission denied")
+        return real(path, **more)  # type: ignore[call-overload] # a test
+
+    monkeypatch.setattr(os, "stat", refusing)
+    with pytest.raises(StartError, match=rf"mcp_config.json: we run as uid {os.geteuid()} and may not read it"):
+        read_settings()
