@@ -34,6 +34,8 @@ ENDPOINTS = "(?:servers/[A-Za-z0-9_-]{1,64}/)?mcp"
 """Paths (below the prefix) on which MCP is spoken, as a regular expression."""
 HTTP2_DIRECTIVE = (1, 25, 1)
 """The first version in which HTTP/2 is a directive, and no word of `listen`."""
+KEEPALIVE_MIN = (1, 27, 4)
+"""The first version that can leave idle connections open for a while when a worker ends."""
 ANONYMOUS = 20
 ANONYMOUS_BURST = 100
 """Clients ask for a few `.well-known` paths when they start: those of ten people at once."""
@@ -80,6 +82,11 @@ def values(settings: EdgeSettings) -> dict[str, str]:
         # Options of a socket stand once, with its default server.
         "listen_strange": _lines(f"listen {_plain(at)} ssl{word} default_server;" for at in settings.endpoints_tls),
         "http2": "http2 on;" if directive else "# (HTTP/2: a word of `listen` before nginx 1.25.1)",
+        "keepalive_min": (
+            "keepalive_min_timeout 5s;"
+            if settings.version >= KEEPALIVE_MIN
+            else "# (before nginx 1.27.4 a reload closes idle connections at once)"
+        ),
         "domains": " ".join(settings.domains),
         "certificate": certificate,
         "certificate_key": key,

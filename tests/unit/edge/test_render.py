@@ -182,6 +182,7 @@ def _directives(text: str) -> set[str]:
 
 KNOWN = set[str]().union(*(_directives("\n".join(sources(variant).values())) for variant in VARIANTS)) | {
     "user", "listen", "set_real_ip_from", "real_ip_header", "real_ip_recursive", "http2",
+    "keepalive_min_timeout",
 }  # fmt: skip
 
 
