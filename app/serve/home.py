@@ -28,8 +28,8 @@ def usable_home(env: Mapping[str, str]) -> tuple[dict[str, str], str]:
 def _is_ours(home: Path) -> bool:
     with suppress(OSError):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A read-only mount, too, says no.
-    return home.is_dir() and os.access(home, os.W_OK | os.X_OK)
+    # A read-only mount, too, says no, and a parent that we may not enter.
+    return os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)
 
 
 def _temporary() -> Path:

@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import committed_files, relative
-from tests.containers.engine import Engine, engine, missing
+from tests.containers.engine import IMAGE, Engine, engine, missing
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """The tree as a clone in `folder` would hold it."""
+    clone = folder / "mcp-proxy"
+    for path in committed_files():
+        target = clone / relative(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)
+    # Everybody may pass, as with a person's own umask.
+    for parent in (folder, folder.parent):
+        parent.chmod(0o755)
+    return clone
 
 
 @pytest.fixture(scope="session")
@@ -18,13 +31,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Pa
         if os.environ.get("CI"):
             pytest.fail(f"containers cannot run: {why}")
         pytest.skip(f"NOT RUN: containers ({why})")
-    clone = tmp_path_factory.mktemp("clone") / "mcp-proxy"
-    for path in committed_files():
-        target = clone / relative(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
+    clone = copy_of_the_tree(tmp_path_factory.mktemp("clone"))
     with engine() as podman:
-        podman.build(clone)
+        podman.build(IMAGE, clone)
         yield podman, clone
 
 

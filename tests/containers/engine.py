@@ -78,9 +78,9 @@ class Engine:
         done = self._run(["podman", "logs", name], ROOT, 30, check=False)
         return done.stdout + done.stderr
 
-    def build(self, context: Path, *options: str) -> None:
-        """The image, from a folder that holds what a clone does."""
-        self.run("build", "--format", "docker", "--pull=never", "-q", "-t", IMAGE, *options, str(context), seconds=400)
+    def build(self, name: str, context: Path) -> None:
+        """An image, from a folder with a Dockerfile."""
+        self.run("build", "--pull=never", "-q", "-t", name, str(context), seconds=400)
 
     def has(self, image: str) -> bool:
         return self._run(["podman", "image", "exists", image], ROOT, 30, check=False).returncode == 0
@@ -128,6 +128,8 @@ def engine() -> Iterator[Engine]:
             | {
                 "CONTAINERS_CONF": str(run / "containers.conf"),
                 "CONTAINERS_STORAGE_CONF": str(run / "storage.conf"),
+                # As docker does; else HEALTHCHECK is left out.
+                "BUILDAH_FORMAT": "docker",
                 "PATH": os.pathsep.join([str(run / "bin"), str(Path(sys.executable).parent), kept["PATH"]]),
             }
         )

@@ -4,7 +4,6 @@ that leaves nothing.
 
 import asyncio
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 from tests.containers.engine import Engine
 from tests.containers.outside import (
     MEMORY,
-    SERVERS,
     TIME,
     bench,
     call,
@@ -57,8 +55,7 @@ def deployment(built: tuple[Engine, Path]) -> Iterator[Deployment]:
     found = Deployment(engine, clone, port_for(8080))
     example = (clone / ".env.example").read_text()
     (clone / ".env").write_text(f"{example}\nMCP_API_KEYS={KEY}:visitor\nMCP_PORT={found.port}\n")
-    shutil.copy(SERVERS / "workbench.py", clone / "config")
-    write_config(found.config, time=TIME, memory=MEMORY, bench=bench("config"))
+    write_config(found.config, time=TIME, memory=MEMORY, bench=bench())
     engine.shell(UP, clone)
     try:
         wait_until_ready(found.port, KEY, "time", "memory", "bench")
@@ -178,7 +175,7 @@ def test_an_edit_of_the_mounted_directory_reaches_the_container(deployment: Depl
     others = deployment.processes("mcp-server-time")
     assert others
     before = json.loads(deployment.config.read_text())["mcpServers"]
-    wanted = {key: before[key] for key in ("time", "memory", "bench")} | {name: bench("config", WORKBENCH_NAME=name)}
+    wanted = {key: before[key] for key in ("time", "memory", "bench")} | {name: bench(WORKBENCH_NAME=name)}
     edit(deployment.config, json.dumps({"mcpServers": wanted}))
     expected = dict.fromkeys(wanted, "ready")
     eventually(lambda: states(deployment.port, KEY) == expected, 20, f"{name} arrives")

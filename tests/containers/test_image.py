@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import BASE, IMAGE, Engine
-from tests.containers.outside import MEMORY, SERVERS, TIME, bench, call, get, tool_names, wait_until_ready, write_config
+from tests.containers.outside import MEMORY, TIME, bench, call, get, wait_until_ready, write_config
 from tests.support.gateway import free_port
 from tests.support.processes import eventually
 
@@ -25,9 +25,8 @@ STOPPED_WITHIN = 20
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder to mount as /app/config, with the workbench in it."""
-    (tmp_path / "workbench.py").write_bytes((SERVERS / "workbench.py").read_bytes())
-    write_config(tmp_path / "mcp_config.json", bench=bench("/app/config"))
+    """A folder to mount as /app/config."""
+    write_config(tmp_path / "mcp_config.json", bench=bench())
     tmp_path.chmod(0o755)
     return tmp_path
 
@@ -105,11 +104,19 @@ def test_nginx_is_in_front_unless_it_is_not_wanted(podman: Engine, place: Path) 
     assert "nginx" not in podman.run("top", "gateway", "args")
 
 
-def test_on_a_root_that_cannot_be_written_without_capabilities_every_server_starts(podman: Engine, place: Path) -> None:
-    write_config(place / "mcp_config.json", time=TIME, memory=MEMORY, bench=bench("/app/config"))
-    port = running(podman, place, *HARDENED, servers=("time", "memory", "bench"))
+def test_on_a_root_that_cannot_be_written_without_capabilities_and_with_a_foreign_data_directory_every_server_starts(
+    podman: Engine, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write_config(place / "mcp_config.json", time=TIME, memory=MEMORY, bench=bench())
+    data = tmp_path_factory.mktemp("data")
+    data.chmod(0o755)
+    port = running(podman, place, *HARDENED, "-v", f"{data}:/data", servers=("time", "memory", "bench"))
     assert "UTC" in asyncio.run(call(port, KEY, "time__get_current_time", {"timezone": "UTC"}))
-    assert "bench__whoami" in asyncio.run(tool_names(port, KEY))
+    assert "entities" in asyncio.run(call(port, KEY, "memory__read_graph", {}))
+    told = podman.logs("gateway")
+    assert "HOME=/data/home cannot be written by uid 1000" in told
+    assert "MCP_DATA_DIR" in told
+    assert list(data.iterdir()) == []
 
 
 def test_pid_1_reaps_what_loses_its_parent_and_a_stop_is_in_order(podman: Engine, place: Path) -> None:
@@ -117,7 +124,8 @@ def test_pid_1_reaps_what_loses_its_parent_and_a_stop_is_in_order(podman: Engine
     podman.run("exec", "gateway", "sh", "-c", "(sleep 1001 &) ; (sleep 0.1 &)")
 
     def sleepers() -> str:
-        return "\n".join(line for line in podman.run("top", "gateway", "args", "state").splitlines() if "sleep" in line)
+        lines = podman.run("top", "gateway", "args", "state").splitlines()
+        return "\n".join(line for line in lines if line.startswith("sleep"))
 
     eventually(lambda: not sleepers(), 10, "orphans and zombies are gone")
     assert get(port, "/health")[0] == 200
@@ -151,6 +159,16 @@ def test_a_config_directory_that_uid_1000_may_not_enter_is_said(podman: Engine, 
         "run", "--name", "gateway", "-v", f"{place}:/app/config:ro", "-e", f"MCP_API_KEYS={KEY}:x", IMAGE, check=False
     )
     assert "config/mcp_config.json: we run as uid 1000 and may not read it" in podman.logs("gateway")
+
+
+def test_a_data_directory_that_uid_1000_may_not_enter_is_said(
+    podman: Engine, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("data")
+    data.chmod(0o700)
+    run(podman, place, "-v", f"{data}:/data")
+    assert podman.run("wait", "gateway").strip() != "0"
+    assert "/data/api_keys.json: we run as uid 1000 and may not read it" in podman.logs("gateway")
 
 
 def test_without_a_key_it_says_what_to_set_and_ends(podman: Engine, place: Path) -> None:

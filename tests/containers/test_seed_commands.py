@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import IMAGE, Engine
-from tests.containers.outside import MEMORY, TIME, call, get, port_for, tool_names, wait_until_ready, write_config
+from tests.containers.outside import (
+    MEMORY,
+    TIME,
+    bench,
+    call,
+    get,
+    port_for,
+    tool_names,
+    wait_until_ready,
+    write_config,
+)
 from tests.support.processes import eventually
 
 pytestmark = pytest.mark.timeout(200)
@@ -71,36 +81,39 @@ async def test_the_basic_command_serves_both_keys_and_docker_logs_show_calls_and
     assert "sk-" not in told
 
 
-async def test_with_a_data_directory_that_docker_made_for_root_every_server_starts(podman: Engine, place: Path) -> None:
+async def test_with_a_data_directory_that_docker_made_for_root_and_with_live_reload(
+    podman: Engine, place: Path
+) -> None:
     (place / "data").mkdir()
+    write_config(place / "mcp_config.json", time=TIME)
     port = port_for(8080)
     podman.shell(_published(DATA, port), place)
-    wait_until_ready(port, "sk-abc123", "time", "memory")
-    assert "entities" in await call(port, "sk-abc123", "memory__read_graph", {})
-    told = podman.logs("mcp-proxy")
-    assert "HOME=/data/home cannot be written by uid 1000" in told
-    assert "MCP_DATA_DIR" in told
-    assert list((place / "data").iterdir()) == []
+    wait_until_ready(port, "sk-abc123", "time")
+    assert "UTC" in await call(port, "sk-abc123", "time__get_current_time", {"timezone": "UTC"})
+    # An edit in place arrives in a file that is mounted by itself.
+    write_config(place / "mcp_config.json", bench=bench())
+    wait_until_ready(port, "sk-abc123", "bench")
 
 
 async def test_a_keys_file_mounted_into_the_data_directory(podman: Engine, place: Path) -> None:
-    keys = {"sk-abc123": {"client_id": "letta", "scopes": ["time"]}, "sk-xyz789": {"client_id": "local-dev"}}
+    keys = {"sk-abc123": {"client_id": "letta", "scopes": ["bench"]}, "sk-xyz789": {"client_id": "local-dev"}}
     (place / "api_keys.json").write_text(json.dumps(keys))
     (place / "api_keys.json").chmod(0o644)
+    write_config(place / "mcp_config.json", time={"command": "no-such-program"}, bench=bench())
     port = port_for(8080)
     podman.shell(_published(KEYS_FILE, port), place)
-    wait_until_ready(port, "sk-abc123", "time")
-    assert all(name.startswith("time__") for name in await tool_names(port, "sk-abc123"))
+    wait_until_ready(port, "sk-abc123", "bench")
+    assert all(name.startswith("bench__") for name in await tool_names(port, "sk-abc123"))
 
 
 async def test_the_compose_file(podman: Engine, place: Path) -> None:
-    write_config(place / "mcp_config.json", time=TIME)
+    write_config(place / "mcp_config.json", bench=bench())
     (place / "data").mkdir()
     port = port_for(8080)
     (place / "docker-compose.yml").write_text(_published(COMPOSE, port))
     podman.shell("docker compose up -d", place)
-    wait_until_ready(port, "sk-xyz789", "time")
-    assert "UTC" in await call(port, "sk-abc123", "time__get_current_time", {"timezone": "UTC"})
+    wait_until_ready(port, "sk-xyz789", "bench")
+    assert "workbench" in await call(port, "sk-abc123", "bench__whoami", {})
     podman.shell("docker compose down", place)
     assert podman.run("ps", "-a", "-q") == ""
 
