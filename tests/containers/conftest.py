@@ -3,12 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.tree import committed_files, relative
-from tests.containers.engine import IMAGE, Engine, engine, missing
+from tests.containers.engine import IMAGE, CannotRunError, Engine, engine
 
 
 def copy_of_the_tree(folder: Path) -> Path:
@@ -27,12 +28,14 @@ def copy_of_the_tree(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Path]]:
     """podman with the image in it, and the folder it was built from: the tree as a clone would hold it."""
-    if why := missing():
-        if os.environ.get("CI"):
-            pytest.fail(f"containers cannot run: {why}")
-        pytest.skip(f"NOT RUN: containers ({why})")
     clone = copy_of_the_tree(tmp_path_factory.mktemp("clone"))
-    with engine() as podman:
+    with ExitStack() as undo:
+        try:
+            podman = undo.enter_context(engine())
+        except CannotRunError as error:
+            if os.environ.get("CI"):
+                pytest.fail(f"containers cannot run: {error}")
+            pytest.skip(f"NOT RUN: containers ({error})")
         podman.build(IMAGE, clone)
         yield podman, clone
 

@@ -49,6 +49,10 @@ exec podman "$@"
 """
 
 
+class CannotRunError(Exception):
+    """Why containers cannot run here."""
+
+
 def missing() -> str:
     """Why containers cannot run here; empty if they may."""
     if os.geteuid() != 0:
@@ -111,7 +115,12 @@ class Engine:
 
 @contextmanager
 def engine() -> Iterator[Engine]:
-    """The engine, with the base image in its store; nothing of it runs afterwards. One at a time on a machine."""
+    """The engine, with the base image in its store; nothing of it runs afterwards. One at a time on a machine.
+
+    Raises `CannotRunError`.
+    """
+    if why := missing():
+        raise CannotRunError(why)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "lock", "w") as lock, tempfile.TemporaryDirectory(prefix="podman-") as name:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -134,7 +143,11 @@ def engine() -> Iterator[Engine]:
             }
         )
         found.remove_all()
-        _make_base_image(found)
+        try:
+            _make_base_image(found)
+            found.run("run", "--rm", BASE, "true")
+        except (AssertionError, subprocess.SubprocessError) as error:
+            raise CannotRunError(str(error)) from error
         try:
             yield found
         finally:
