@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 
 from app.cli.environment import environment, prefixes, settings, variable
+from app.config.settings import Settings
 
 SUMMARY = "exit 0 if the gateway here is well, else 1"
 
@@ -38,7 +39,7 @@ def run(args: Namespace) -> int:
             connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.sock.settimeout(TIMEOUT)
             connection.sock.connect(where)
-        connection.request("GET", path, headers={"User-Agent": AGENT})
+        connection.request("GET", path, headers={"User-Agent": AGENT} | _host(settings(env)))
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
         return _unwell(f"no answer at {where}: {error or type(error).__name__}")
@@ -51,6 +52,12 @@ def listener(env: Mapping[str, str]) -> tuple[str, int]:
     """Where to ask: an address that means "all of them" is asked on loopback."""
     known = settings(env)
     return UNSPECIFIED.get(known.host, known.host), known.port
+
+
+def _host(known: Settings) -> dict[str, str]:
+    """Where host names are checked, one that is served."""
+    named = [host for host in known.allowed_hosts or () if host != "*"]
+    return {"Host": named[0]} if named else {}
 
 
 def _unwell(reason: str) -> int:

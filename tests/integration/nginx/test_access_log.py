@@ -1,6 +1,8 @@
 """The access log: one JSON object a line whatever comes in, with who called what; no key, no prefix, no query (B59)."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,7 @@ from tests.integration.nginx.raw import exchange, parsed, request
 from tests.support.gateway import KEY, Gateway, running_gateway
 from tests.support.processes import eventually
 from tests.support.programs import workbench
-from tests.support.wire import Caller
+from tests.support.wire import Caller, until
 
 PREFIX = "a-prefix-of-many-letters"
 CONFIG = {"mcpServers": {"bench": workbench("bench")}}
@@ -130,3 +132,43 @@ def test_it_can_be_switched_off() -> None:
         exchange(quiet, request("GET", "/health"))
         quiet.stop()
         assert lines_of(quiet) == []
+
+
+HOSTILE_SERVER = """
+import json, sys
+EVIL = "x\\r\\nX-Injected: yes"
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message:
+        continue
+    result = {
+        "initialize": {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                       "serverInfo": {"name": EVIL, "version": EVIL}, "instructions": EVIL},
+        "tools/list": {"tools": [{"name": EVIL, "title": EVIL, "inputSchema": {"type": "object"}}]},
+        "tools/call": {"content": [{"type": "text", "text": EVIL}]},
+    }.get(message["method"], {})
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("edge", [True, False], ids=["nginx", "direct"])
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_b60_what_a_server_calls_its_tools_never_becomes_a_header(tmp_path: Path, era: str, edge: bool) -> None:
+    script = tmp_path / "hostile.py"
+    script.write_text(HOSTILE_SERVER)
+    config = {"mcpServers": {"evil": {"command": sys.executable, "args": ["-I", str(script)]}}}
+    with running_gateway(config, keys={KEY: "one"}, edge=edge) as gateway:
+        caller = Caller(gateway.host, gateway.port, KEY, era)
+
+        async def ready() -> bool:
+            return bool((await caller.ask("tools/list")).result["tools"])
+
+        await until(ready, "its tools")
+        first = await caller.initialize() if era == "legacy" else await caller.ask("server/discover")
+        listed = await caller.ask("tools/list")
+        [name] = [tool["name"] for tool in listed.result["tools"]]
+        called = await caller.call(name)
+        assert "X-Injected" in called.text, "content is passed on as it is"
+        unknown = await caller.call("evil__x\r\nX-Injected: yes")
+        for reply in (first, listed, called, unknown):
+            assert not [value for header in reply.answer.headers for value in header if "injected" in value.lower()]

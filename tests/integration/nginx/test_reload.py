@@ -25,7 +25,7 @@ def workers(gateway: Gateway) -> set[int]:
 
 
 async def test_six_reloads_fail_no_call_and_repeat_none() -> None:
-    """A kept connection may be closed while nothing is on it: then a client of HTTP/1.1 opens another, as this one does."""
+    """A kept connection may be closed while nothing is on it: then a client opens another, as this one does."""
     with running_gateway({"mcpServers": {"bench": workbench("bench")}}, keys={KEY: "one"}, edge=True) as gateway:
         master = gateway.nginx().pid
         answered, over, closed = Counter[int](), asyncio.Event(), 0
