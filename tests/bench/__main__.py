@@ -12,11 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import scenarios
+from tests.bench.events import events
 from tests.bench.gateway import NotUpError
 from tests.bench.report import machine_noise, promises, table, verdicts
 from tests.bench.scenarios import FULL, QUICK, Effort, Rest, Row, Start
 
-PARTS = ("start", "calls", "lists")
+PARTS = ("start", "calls", "lists", "events")
 
 
 def machine() -> str:
@@ -67,14 +68,18 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write every run to this file, one JSON object a line")
     args = parser.parse_args()
     print(machine(), flush=True)
+    parts = args.only or list(PARTS)
     try:
-        rows, rest, started = measure(args.only or list(PARTS), QUICK if args.quick else FULL)
+        rows, rest, started = measure(parts, QUICK if args.quick else FULL)
+        timed = events(1 if args.quick else 3, 250 if args.quick else 1000) if "events" in parts else None
     except NotUpError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if args.json:
         args.json.write_text(
-            "".join(json.dumps(asdict(item)) + "\n" for item in [*rows, *started, *([rest] if rest else [])])
+            "".join(
+                json.dumps(asdict(item)) + "\n" for item in [*rows, *started, *(item for item in (rest, timed) if item)]
+            )
         )
     if rows:
         print(f"\n{table(rows)}\n\nCPU is seconds of 1000 calls; RSS is the gateway's own processes under that load.")
@@ -83,7 +88,12 @@ def main() -> int:
         print(f"At rest: {rest.rss_mb:.0f} MB RSS in {rest.processes} processes.")
     for each in started:
         print(f"Start: {each.good} good servers listed after {each.seconds:.2f} s.")
-    print(f"\n{verdicts(promises(rows, rest, started))}")
+    if timed:
+        print(
+            f"An event of a stream: p50 {timed.direct_p50:.2f}, p99 {timed.direct_p99:.2f} ms; "
+            f"through nginx p50 {timed.nginx_p50:.2f}, p99 {timed.nginx_p99:.2f} ms."
+        )
+    print(f"\n{verdicts(promises(rows, rest, started, timed))}")
     wrong = [row for row in rows if row.measured.wrong or not row.measured.figures["ok"]]
     for row in wrong:
         print(

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tests.bench.events import Events
 from tests.bench.scenarios import Rest, Row, Start
 
 COLUMNS = (
@@ -76,7 +77,7 @@ def machine_noise(rows: list[Row]) -> str:
     )
 
 
-def promises(rows: list[Row], rest: Rest | None, started: list[Start]) -> list[Promise]:
+def promises(rows: list[Row], rest: Rest | None, started: list[Start], timed: Events | None = None) -> list[Promise]:
     """Every promise about speed, with the worse era where there are two."""
     groups = grouped(rows)
 
@@ -103,6 +104,7 @@ def promises(rows: list[Row], rest: Rest | None, started: list[Start]) -> list[P
             "start: ten stdio servers, one hangs, a list of nine", 3,
             max((s.seconds for s in started), default=nothing), "s",
         ),
+        Promise("an event of a stream, what nginx adds, p50", 1, timed.added if timed else nothing, "ms"),
     ]  # fmt: skip
 
 
