@@ -31,6 +31,7 @@ events_logger = "file"
 runtime = "runc"
 tmp_dir = "{run}/libpod"
 [network]
+network_backend = "netavark"
 network_config_dir = "{run}/networks"
 [containers]
 default_ulimits = ["nofile=1024:4096", "nproc=4096:8192"]

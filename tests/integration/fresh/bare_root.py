@@ -47,7 +47,9 @@ class BareRoot:
         inner = ["setpriv", "--reuid", owner, "--regid", owner, "--init-groups"] if owner != "root" else []
         folder = self.project if self.outside(self.project).exists() else "/"
         inside = ["chroot", str(self.path), *inner, "sh", "-c", f"cd {folder} && {command}"]
-        mounts = f"mount --rbind /dev {shlex.quote(str(self.path / 'dev'))}"
+        # A mount point of its own, and the kernel's: what containers are made of.
+        place = shlex.quote(str(self.path))
+        mounts = f"mount --rbind {place} {place} && mount --rbind /dev {place}/dev && mount --rbind /sys {place}/sys"
         wrapped = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={self.path / 'proc'}"]
         wrapped += ["--net"] if alone else []
         environment = {name: value for name, value in os.environ.items() if MACHINE_SETTINGS.fullmatch(name)}
