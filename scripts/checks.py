@@ -22,6 +22,7 @@ SYSTEM = {
     "cc": ["gcc", "libc6-dev"],  # the bench's load generator
     "curl": ["curl"],
     "pgrep": ["procps"],
+    "pebble": ["pebble"],  # an ACME authority
 }
 # For tests of the image and of compose.yaml. Without them those are NOT RUN, and fail in CI (tests/containers).
 CONTAINERS = {

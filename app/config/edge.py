@@ -13,6 +13,8 @@ PREFIX = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 _EMAIL = re.compile(r"(?=.{3,254}\Z)[A-Za-z0-9.!#%&*+/=?^_{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
+_ACME = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 _LIMIT = re.compile(r"[0-9]{1,7}")
 MOST_REQUESTS = 1_000_000
 MOST_STREAMS = 65535
@@ -48,6 +50,15 @@ def domains(raw: str) -> tuple[str, ...]:
 
 def email(raw: str) -> str:
     if not _EMAIL.match(raw):
+        raise ValueError
+    return raw
+
+
+def acme_server(raw: str) -> str:
+    """The URL of a directory. A name or a space more would be an argument of certbot's."""
+    if raw == "staging":
+        return STAGING
+    if not _ACME.fullmatch(raw):
         raise ValueError
     return raw
 

@@ -50,6 +50,8 @@ class Settings:
     domains: tuple[str, ...] = ()
     """Host names to serve with TLS, lower case."""
     acme_email: str | None = None
+    acme_server: str | None = None
+    """The URL of its directory; None: Let's Encrypt's. certbot alone asks it (compose.yaml)."""
     limit_ip: int = 2000
     """Requests a second from one address."""
     limit_key: int = 1000
@@ -115,6 +117,7 @@ _TABLE: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
     ("MCP_TRUSTED_PROXIES", "trusted_proxies", edge.networks, "IP addresses or networks (10.0.0.0/8), comma-separated"),
     ("MCP_DOMAIN", "domains", edge.domains, "host names such as mcp.example.com, comma-separated"),
     ("MCP_ACME_EMAIL", "acme_email", edge.email, "an e-mail address"),
+    ("MCP_ACME_SERVER", "acme_server", edge.acme_server, "staging, or the https:// URL of an ACME directory"),
     ("MCP_LIMIT_IP", "limit_ip", edge.limit, "requests a second, 1 to 1000000"),
     ("MCP_LIMIT_KEY", "limit_key", edge.limit, "requests a second, 1 to 1000000"),
     ("MCP_LIMIT_STREAMS", "limit_streams", edge.streams, "streams, 1 to 65535"),

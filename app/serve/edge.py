@@ -34,6 +34,9 @@ WEBROOT = "/var/www/acme"
 TLS_PORT = 8443
 SHUTDOWN = 30
 """Seconds that streams live on through a reload or a stop (RELIABILITY.md section 4 item 10)."""
+SHUTDOWN_TLS = 24 * 3600
+"""The same where certificates make reloads come by themselves: none drops a stream, which ends by itself after a day. A
+stop takes no longer than elsewhere: supervisor.py bounds it."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,6 +45,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     what.add_argument("--output", metavar="DIR", help="write the files there, for `nginx -p DIR -c DIR/nginx.conf`")
     what.add_argument("--run", action="store_true", help="run nginx on it in the foreground")
     parser.add_argument("--socket", metavar="PATH", help="where the app listens")
+    parser.add_argument("--tls-port", metavar="PORT", type=int, default=TLS_PORT, help=f"for tls; default {TLS_PORT}")
+    parser.add_argument("--certificates", metavar="DIR", default=CERTIFICATES, help=f"for tls; default {CERTIFICATES}")
+    parser.add_argument("--webroot", metavar="DIR", default=WEBROOT, help=f"for tls, of ACME; default {WEBROOT}")
     parser.add_argument("--nginx-version", metavar="X.Y.Z", help="of the nginx it is for; default: the one here")
 
 
@@ -79,20 +85,21 @@ def settings_for(args: Namespace, known: Settings, env: Mapping[str, str], direc
     addresses = _addresses(known.host)
     more: dict[str, Any] = {"version": _version(args.nginx_version), "shutdown": SHUTDOWN}
     if args.variant == "tls":
-        more |= _tls(known, addresses)
+        more |= _tls(args, known, addresses)
     listen = [(address, known.port) for address in addresses]
     return nginx.edge_settings(known, args.variant, directory, app_socket, listen, **more)
 
 
-def _tls(known: Settings, addresses: list[str]) -> dict[str, Any]:
+def _tls(args: Namespace, known: Settings, addresses: list[str]) -> dict[str, Any]:
     if not known.domains:
         raise StartError("MCP_DOMAIN is not set: tls needs the host name that clients use")
-    folder = f"{CERTIFICATES}/{known.domains[0]}"
+    folder = f"{args.certificates.rstrip('/')}/{known.domains[0]}"
     return {
-        "listen_tls": tuple((address, TLS_PORT) for address in addresses),
+        "shutdown": SHUTDOWN_TLS,
+        "listen_tls": tuple((address, args.tls_port) for address in addresses),
         "domains": known.domains,
         "certificate": (f"{folder}/fullchain.pem", f"{folder}/privkey.pem"),
-        "webroot": WEBROOT,
+        "webroot": args.webroot,
     }
 
 

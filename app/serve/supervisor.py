@@ -2,7 +2,7 @@
 
 Its stderr becomes our log, request lines cut out; SIGTERM lets it finish what it serves (bounded by its configuration),
 a second one ends it; SIGHUP renders the configuration again and reloads it, if nginx takes it. One that died is started
-again, and what it left behind is ended.
+again, and what it left behind is ended. A certificate that is new where it looks is served after a reload.
 """
 
 import logging
@@ -13,11 +13,13 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from app.edge.settings import EdgeSettings
 from app.serve import nginx
+from app.serve.certificates import Certificates
 from app.serve.errors import StartError
 from app.serve.nginx_lines import NginxLines
 from app.serve.orphans import Orphans, become_subreaper, end_descendants
@@ -29,6 +31,8 @@ log = logging.getLogger("app.serve")
 Render = Callable[[Path], EdgeSettings]
 TURN = 0.5
 ADOPTED_GRACE = 1.5
+STOP = 30.0
+"""Seconds in which nginx may finish what it serves when we are asked to stop, whatever its configuration grants."""
 _ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -42,6 +46,8 @@ class Supervisor:
         self._words = nginx.command(binary, directory)
         self._signals: list[int] = []
         self._stopping = False
+        self._stop_at = float("inf")
+        self._certificates: Certificates | None = None
         self._lines = NginxLines()
         self.configure()
         self._nginx = Program("nginx", [*self._words, "-g", "daemon off;"], nginx.environment(()), (), piped=True)
@@ -51,7 +57,14 @@ class Supervisor:
 
     def configure(self) -> None:
         """Write the configuration and have nginx check it. Raises `StartError`."""
-        nginx.write(self._directory, self._settings_for(self._directory))
+        settings = self._settings_for(self._directory)
+        if settings.certificate:
+            known = self._certificates
+            if known is None or known.source != settings.certificate or known.domains != settings.domains:
+                known = Certificates(self._directory, settings.certificate, settings.domains)
+            settings = replace(settings, certificate=known.served)
+            self._certificates = known
+        nginx.write(self._directory, settings)
         nginx.check(self._words, ())
 
     def run(self, orphans: Orphans) -> int:
@@ -79,9 +92,30 @@ class Supervisor:
             log.error("nginx ended (%s): starting it again", status)
         orphans.tend([self._nginx.pid] if self._nginx.pid is not None else [], now)
         if self._stopping:
+            if now >= self._stop_at:
+                self._stop_at = float("inf")
+                self._nginx.signal(signal.SIGTERM)
             return self._nginx.pid is None
+        self._renew(now)
         self._nginx.keep(now)
         return False
+
+    def _renew(self, now: float) -> None:
+        certificates = self._certificates
+        found = certificates.look(now) if certificates else None
+        if certificates is None or found is None:
+            return
+        before = certificates.take(found)
+        try:
+            self.configure()
+        except StartError as error:
+            certificates.take(before)
+            certificates.refuse("; ".join(error.problems))
+            with suppress(StartError):
+                self.configure()
+            return
+        certificates.announce()
+        self._nginx.signal(signal.SIGHUP)
 
     def _react(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -95,9 +129,12 @@ class Supervisor:
         else:
             log.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})
             self._stopping = True
+            self._stop_at = time.monotonic() + STOP
             self._nginx.signal(signal.SIGQUIT)
 
     def _reload(self) -> None:
+        if self._certificates:
+            self._certificates.reconsider()
         try:
             self.configure()
         except StartError as error:

@@ -3,14 +3,14 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from app.serve.handover import EDGE_SOCKET
-from tests.support.gateway import STOPPED_WITHIN, Gateway, clean_environment, started_gateway
-from tests.support.processes import survivors, tree_of
+from tests.support.gateway import STARTED_WITHIN, STOPPED_WITHIN, Gateway, clean_environment, started_gateway
+from tests.support.processes import eventually, survivors, tree_of
 
 
 @contextmanager
@@ -22,8 +22,12 @@ def running_behind(
     env: Mapping[str, str] | None = None,
     edge_env: Mapping[str, str] | None = None,
     app: str | None = None,
+    arguments: Sequence[str] = (),
+    live: Callable[[], bool] | None = None,
 ) -> Iterator[Gateway]:
-    """A gateway on a unix socket alone, and nginx on its port. `env` is for both, `edge_env` for nginx."""
+    """A gateway on a unix socket alone, and nginx on its port. `env` is for both, `edge_env` and `arguments` for nginx;
+    `live`: another way to find out that it serves.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="edge-") as folder,
         started_gateway(config, keys=keys, app=app, env={**(env or {}), EDGE_SOCKET: f"{folder}/app.sock"}) as gateway,
@@ -33,7 +37,7 @@ def running_behind(
         own = {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(gateway.port), EDGE_SOCKET: f"{folder}/app.sock"}
         with open(gateway.directory / "edge-log", "wb") as log:
             nginx = subprocess.Popen(
-                [sys.executable, "-m", "app", "nginx", variant, "--run"],
+                [sys.executable, "-m", "app", "nginx", variant, "--run", *arguments],
                 cwd=gateway.directory,
                 env=clean_environment() | own | dict(env or {}) | dict(edge_env or {}),
                 stdout=log,
@@ -41,7 +45,10 @@ def running_behind(
             )
         try:
             try:
-                gateway.wait_until_live()
+                if live:
+                    eventually(live, STARTED_WITHIN, "live")
+                else:
+                    gateway.wait_until_live()
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{edge_log(gateway)}") from error
             seen = tree_of(nginx.pid)

@@ -70,6 +70,8 @@ def test_more_workers_than_there_are_stop_the_start_by_name() -> None:
         ("MCP_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("MCP_DOMAIN", "*.example.com"),
         ("MCP_ACME_EMAIL", "nobody"),
+        ("MCP_ACME_SERVER", "http://acme.example.com/directory"),
+        ("MCP_ACME_SERVER", "https://acme.example.com/ --force"),
         ("MCP_LIMIT_IP", "0"),
         ("MCP_LIMIT_KEY", "many"),
         ("MCP_LIMIT_STREAMS", "-1"),
@@ -88,12 +90,15 @@ def test_the_edge_is_set_by_its_variables_and_its_limits_have_defaults() -> None
         MCP_TRUSTED_PROXIES="10.1.2.3, fd00::/8",
         MCP_DOMAIN="MCP.Example.com",
         MCP_ACME_EMAIL="ops@example.com",
+        MCP_ACME_SERVER="https://ca.example.com:9000/acme/directory",
         MCP_LIMIT_KEY="5",
         CLOUDFLARE_TUNNEL_TOKEN="token-of-the-tunnel",
     )
     assert found.path_prefixes == ("first-prefix-of-many-letters", "second-prefix-of-many-letters")
     assert found.trusted_proxies == ("10.1.2.3/32", "fd00::/8")
     assert (found.domains, found.acme_email) == (("mcp.example.com",), "ops@example.com")
+    assert found.acme_server == "https://ca.example.com:9000/acme/directory"
+    assert "staging" in (load(MCP_ACME_SERVER="staging").acme_server or "")
     assert (found.limit_ip, found.limit_key, found.limit_streams) == (2000, 5, 200)
     assert "prefix" not in repr(found)
 

@@ -29,6 +29,8 @@ def shell(tmp_path: Path) -> Shell:
             {"MCP_DOMAIN": "mcp.example.com"},
             "ssl_certificate /etc/letsencrypt/live/mcp.example.com/fullchain.pem;",
         ),
+        # Longer than any stream: a renewal cuts none.
+        ("tls", {"MCP_DOMAIN": "mcp.example.com"}, "worker_shutdown_timeout 86400s;"),
         ("plain", {"MCP_LIMIT_KEY": "7"}, "zone=key:10m rate=7r/s;"),
         ("plain", {"GATEWAY_EDGE_SOCKET": "/somewhere/app.sock"}, "server unix:/somewhere/app.sock"),
     ],
