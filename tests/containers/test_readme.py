@@ -3,14 +3,17 @@
 import asyncio
 import json
 import re
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from tests.architecture.tree import ROOT
 from tests.containers.conftest import copy_of_the_tree
 from tests.containers.engine import IMAGE, Engine
-from tests.containers.outside import call, port_for, states, tool_names, wait_until_ready
+from tests.containers.outside import call, get, port_for, states, tool_names, wait_until_ready
 from tests.support.processes import eventually
 
 pytestmark = pytest.mark.timeout(200)
@@ -23,6 +26,12 @@ FROM {IMAGE}
 RUN printf '[ "$*" = "tunnel --no-autoupdate run" ] && [ "$TUNNEL_TOKEN" ] && exec sleep 600' > /tmp/cloudflared
 ENTRYPOINT ["sh", "/tmp/cloudflared"]
 """
+# In certbot's place: tests/containers/certbot.py.
+CERTBOT = f"""\
+FROM {IMAGE}
+COPY --chmod=755 certbot /usr/local/bin/certbot
+"""
+HOST = "mcp.example.com"
 SPOOF = (
     "import urllib.request as u; print(u.urlopen(u.Request('http://nginx:8080/health', "
     "headers={'CF-Connecting-IP': '203.0.113.7'})).status)"
@@ -42,6 +51,10 @@ def follow(podman: Engine, folder: Path, heading: str) -> tuple[Path, int, list[
     """Types the section's block into a fresh clone: the clone, the port, and the keys that were shown."""
     clone, port = copy_of_the_tree(folder), port_for(8080)
     block = sections()[heading].replace("8080:8080", f"{port}:8080")
+    composed = (clone / "compose.yaml").read_text()
+    for inside, wanted in ((8080, 80), (8443, 443)):
+        composed = composed.replace(f'"{wanted}:{inside}"', f'"{port_for(wanted)}:{inside}"')
+    (clone / "compose.yaml").write_text(composed)
     said = podman.shell(block, clone, seconds=150, MCP_PORT=str(port))
     return clone, port, KEY.findall(said)
 
@@ -95,3 +108,44 @@ def test_behind_a_tunnel_nothing_is_published_and_the_tunnel_alone_says_who_the_
     probe = "import socket; socket.create_connection(('app', 8080), 3)"
     refused = podman.run("exec", tunnel, "sh", "-c", f'python -c "{probe}" 2>&1 || true')
     assert "Error" in refused or "gaierror" in refused
+
+
+def shake_hands(port: int, name: str) -> tuple[socket.socket, str]:
+    """A TLS connection to this machine under a name, and the PEM of the certificate that was shown."""
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    secure = trusting.wrap_socket(socket.create_connection(("127.0.0.1", port), 5), server_hostname=name)
+    shown = secure.getpeercert(binary_form=True)
+    assert shown
+    return secure, ssl.DER_cert_to_PEM_cert(shown)
+
+
+def issuer(port: int) -> str:
+    try:
+        secure, shown = shake_hands(port, HOST)
+    except OSError:
+        return ""
+    secure.close()
+    return x509.load_pem_x509_certificate(shown.encode()).issuer.rfc4514_string()
+
+
+def test_on_a_server_of_its_own_a_certificate_comes_by_itself(podman: Engine, tmp_path: Path) -> None:
+    (tmp_path / "certbot").mkdir()
+    (tmp_path / "certbot/Dockerfile").write_text(CERTBOT)
+    program = Path(__file__).with_name("certbot.py").read_text()
+    (tmp_path / "certbot/certbot").write_text(f"#!/app/.venv/bin/python\n{program}")
+    podman.build("certbot/certbot:latest", tmp_path / "certbot")
+    clone, _, (key,) = follow(podman, tmp_path, "On a server of your own, with TLS")
+    plain, secure = re.findall(r'"(\d+):(?:8080|8443)"', (clone / "compose.yaml").read_text())
+    eventually(lambda: "authority of the test" in issuer(int(secure)), 60, "the certificate is served")
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        shake_hands(int(secure), "other.example.com")
+    assert get(int(plain), "/mcp") == (404, {"error": "not_found", "error_description": "Not found"})
+    connection, _ = shake_hands(int(secure), HOST)
+    with connection:
+        request = f"GET /health HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b"200 OK" in answer
+    assert b"strict-transport-security" in answer.lower()
+    assert b'"time"' in answer
