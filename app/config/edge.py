@@ -35,7 +35,8 @@ def prefixes(raw: str) -> tuple[str, ...]:
 
 def networks(raw: str) -> tuple[str, ...]:
     """In CIDR form; an address is a network of one."""
-    if "%" in raw:  # a zone is an interface's name, which nginx does not take
+    # A zone is an interface's name, and the broadcast address is nobody's; nginx takes neither.
+    if "%" in raw or "255.255.255.255" in raw:
         raise ValueError
     return tuple(dict.fromkeys(str(ip_network(entry, strict=False)) for entry in _entries(raw)))
 

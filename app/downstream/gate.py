@@ -54,6 +54,8 @@ def with_gate(
                 await send_json(send, 404, NOT_FOUND)
                 return
             cut = len(segment) + 1
+            # Who tells a client where to go next puts this before it.
+            whole["root_path"] = whole.get("root_path", "") + whole["path"][:cut]
             path = whole["raw_path"] = path[cut:]
             whole["path"] = whole["path"][cut:]
         if not known(path):

@@ -30,7 +30,7 @@ SOURCES: dict[Variant, tuple[str, ...]] = {
 }
 """What is read from `nginx/`, and written under the same names: their `include`s are relative to nginx.conf."""
 
-ENDPOINTS = "(?:servers/[A-Za-z0-9_-]{1,64}/)?mcp"
+ENDPOINTS = "(?:(?:servers/[A-Za-z0-9_-]{1,64}/)?mcp|sse|messages)"
 """Paths (below the prefix) on which MCP is spoken, as a regular expression."""
 HTTP2_DIRECTIVE = (1, 25, 1)
 """The first version in which HTTP/2 is a directive, and no word of `listen`."""

@@ -6,7 +6,7 @@ every field is refused unless it is exactly of its kind.
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, get_args
 
 from app.config import edge
@@ -107,7 +107,7 @@ class EdgeSettings:
                 raise ValueError("prefixes: one is not 8 to 64 of A-Z a-z 0-9 _ -")
         for network in self.trusted:
             try:
-                plain = str(ip_network(network)) == network and "%" not in network
+                plain = edge.networks(network) == (network,)
             except ValueError:
                 plain = False
             if not plain:

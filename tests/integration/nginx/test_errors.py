@@ -39,7 +39,7 @@ def alone(folder: Path) -> Iterator[int]:
         for status in PAGES
     )
     for name, text in render(sources("plain"), chosen).items():
-        changed = text.replace('    "~^/(?:servers', '    "~^/asked/[0-9]+/mcp$" 1;\n    "~^/(?:servers', 1)
+        changed = text.replace('    "~^/(?:(?:servers', '    "~^/asked/[0-9]+/mcp$" 1;\n    "~^/(?:(?:servers', 1)
         if name == "templates/plain.conf":
             changed = text.replace("include snippets/site.conf;", f"include snippets/site.conf;\n{asked}")
         (folder / name).parent.mkdir(exist_ok=True)

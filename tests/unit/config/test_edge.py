@@ -28,7 +28,10 @@ BAD: list[tuple[Callable[[str], object], str]] = [
         for raw in ("short12", "a" * 65, "a/b-c-d-e-f", "with space", "abcd1234;", "abcd123{", "äöüäöüäö")
     ),
     *((edge.prefixes, raw) for raw in (",", "/", "abcd\n1234", "abcd1234,short", "abcd%201234", "$prefix-1")),
-    *((edge.networks, raw) for raw in ("example.com", "10.0.0.0/33", "1.2.3", "fe80::1%eth0", "10.0.0.0/8;", "unix:")),
+    *(
+        (edge.networks, raw)
+        for raw in ("example.com", "10.0.0.0/33", "255.255.255.255", "1.2.3", "fe80::1%eth0", "10.0.0.0/8;", "unix:")
+    ),
     *(
         (edge.domains, raw)
         for raw in ("*.example.com", "a b", "a..b", "-a.example", "10.0.0.1", "a;b", ",", "a" * 64, "a\nb")

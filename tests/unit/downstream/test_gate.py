@@ -25,7 +25,8 @@ async def inside(scope: Any, receive: Any, send: Any) -> None:
         return
     note_principal(scope, Principal("ann é", Grant(["*"])))
     note_tool(scope, "bench__read\r\nx: y")
-    await send_json(send, 200, scope["raw_path"] + b" " + scope["path"].encode())
+    before = scope.get("root_path", "")
+    await send_json(send, 200, scope["raw_path"] + b" " + scope["path"].encode() + b" " + before.encode())
 
 
 async def asked(path: str, *prefixes: str, way: Way = "direct", method: str = "POST") -> Wire:
@@ -40,7 +41,8 @@ async def asked(path: str, *prefixes: str, way: Way = "direct", method: str = "P
 @pytest.mark.parametrize("prefix", [PREFIX, SECOND, ""])
 async def test_what_there_is_lies_below_each_prefix_and_looks_inside_as_without_one(path: str, prefix: str) -> None:
     wire = await (asked(f"/{prefix}{path}", PREFIX, SECOND) if prefix else asked(path))
-    assert (wire.status, wire.body) == (200, f"{path} {path}".encode())
+    before = f"/{prefix}" if prefix else ""
+    assert (wire.status, wire.body) == (200, f"{path} {path} {before}".encode())
 
 
 NOWHERE = [
