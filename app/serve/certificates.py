@@ -19,7 +19,7 @@ log = logging.getLogger("app.serve")
 Paths = tuple[str, str]
 """Of the chain and of its key."""
 LARGEST = 1 << 20
-PAUSE = 1.0
+PAUSE = 0.4
 # Of a certificate's life: who renews does so at a third.
 LATE = 6
 REMINDER = 6 * 3600.0
@@ -66,7 +66,7 @@ class Certificates:
         return self._served
 
     def look(self, now: float) -> Pair | None:
-        """A pair that is new, whole, and the same as a second ago; one that is not whole is said once, loudly."""
+        """A pair that is new, whole, and the same as at the last look; one that is not whole is said once, loudly."""
         if now < self._look_at:
             return None
         self._look_at = now + PAUSE
