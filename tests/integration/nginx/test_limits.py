@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -54,15 +55,17 @@ async def statuses(
 
 
 async def test_an_address_has_a_second_s_worth_at_once_and_another_address_its_own(tight: Gateway) -> None:
+    began = time.monotonic()
     found = await statuses(tight, 200)
-    assert found[200] + found[429] == 200
-    assert 50 < found[200] < 120
+    assert found.keys() == {200, 429}
+    assert 50 < found[200] <= 52 + 50 * (time.monotonic() - began)
     assert await statuses(tight, 30) == {200: 30}
 
 
 async def test_a_key_is_limited_from_wherever_it_comes_and_the_others_are_not(tight: Gateway) -> None:
+    began = time.monotonic()
     found = await statuses(tight, 40, "/health", BEARER)
-    assert 10 < found[200] < 30
+    assert 10 < found[200] <= 12 + 10 * (time.monotonic() - began)
     assert (await statuses(tight, 10, "/health", BEARER))[429] > 0, "from another address"
     assert await statuses(tight, 10, "/health", [("Authorization", f"Bearer {OTHER}")]) == {200: 10}
 
@@ -82,8 +85,9 @@ async def test_a_key_is_one_key_however_its_scheme_is_written(tight: Gateway, au
 )
 async def test_who_has_no_well_formed_key_is_a_stranger(usual: Gateway, authorization: str) -> None:
     headers = [("Authorization", authorization)] if authorization else []
+    began = time.monotonic()
     found = await statuses(usual, 200, "/nothing", headers)
-    assert 100 < found[404] < 150, found
+    assert 100 < found[404] <= 102 + 20 * (time.monotonic() - began), found
     known = [("Authorization", f"Bearer 8-{len(authorization):06}")]
     assert await statuses(usual, 200, "/nothing", known) == {404: 200}
 
@@ -91,9 +95,10 @@ async def test_who_has_no_well_formed_key_is_a_stranger(usual: Gateway, authoriz
 async def test_strangers_are_limited_wherever_they_go_but_for_preflights_and_health(usual: Gateway) -> None:
     """Also where nothing is: that is how a prefix is looked for, and `return` alone goes past every limit."""
     for path, status in ((f"/{PREFIX}/mcp", 401), ("/nothing", 404), (f"/{PREFIX}/nothing", 404)):
+        began = time.monotonic()
         found = await statuses(usual, 300, path, method="POST")
         assert found.keys() == {status, 429}
-        assert 100 < found[status] < 160, (path, found)
+        assert 100 < found[status] <= 102 + 20 * (time.monotonic() - began), (path, found)
     assert await statuses(usual, 300, f"/{PREFIX}/mcp", method="OPTIONS") == {204: 300}
     assert await statuses(usual, 300, f"/{PREFIX}/health") == {200: 300}
 

@@ -58,8 +58,8 @@ def test_it_serves_is_stopped_in_order_and_shows_neither_prefix_nor_query(foregr
     assert foreground.answer("/nowhere") == 404
     assert foreground.answer(f"/{PREFIX}/mcp") == 502, "nobody serves the app's socket here"
     eventually(lambda: '"status":502' in foreground.log.read_text(), what="an access line")
+    eventually(lambda: "connect() to unix:" in foreground.log.read_text(), what="the error's line")
     text = foreground.log.read_text()
-    assert "connect() to unix:" in text
     assert PREFIX not in text
     assert "a-query" not in text
     shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True, timeout=10).stdout
