@@ -4,6 +4,7 @@ import configparser
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,9 @@ def test_the_app_shares_no_network_with_anything_in_front_of_it(services: Json) 
 def test_the_tunnels_address_alone_may_say_who_the_client_is(services: Json) -> None:
     address = services["cloudflared"]["networks"]["edge"]["ipv4_address"]
     assert services["tunnel"]["environment"]["MCP_TRUSTED_PROXIES"] == address
+    [given] = yaml.safe_load((ROOT / "compose.yaml").read_text())["networks"]["edge"]["ipam"]["config"]
+    assert ip_address(address) in ip_network(given["subnet"])
+    assert ip_address(address) not in ip_network(given["ip_range"])
 
 
 def test_every_service_is_hardened_bounded_and_its_log_rotated(services: Json) -> None:

@@ -27,7 +27,8 @@ from tests.interop.test_clients import run_program
 from tests.support.processes import eventually
 from tests.support.programs import python_of
 
-pytestmark = pytest.mark.timeout(200)
+# The first test waits until the base image is made and built upon.
+pytestmark = pytest.mark.timeout(600)
 
 KEY = "sk-of-the-containers-0123456789abcdef"
 UP = "docker compose up -d"

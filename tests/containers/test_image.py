@@ -14,7 +14,8 @@ from tests.containers.outside import MEMORY, TIME, bench, call, get, wait_until_
 from tests.support.gateway import free_port
 from tests.support.processes import eventually
 
-pytestmark = pytest.mark.timeout(200)
+# The first test waits until the base image is made and built upon.
+pytestmark = pytest.mark.timeout(600)
 
 KEY = "sk-of-the-containers-0123456789abcdef"
 # Megabytes that we add to the base: Node, uv, nginx, Python and what is locked.

@@ -16,7 +16,8 @@ from tests.containers.engine import IMAGE, Engine
 from tests.containers.outside import call, get, port_for, states, tool_names, wait_until_ready
 from tests.support.processes import eventually
 
-pytestmark = pytest.mark.timeout(200)
+# The first test waits until the base image is made and built upon.
+pytestmark = pytest.mark.timeout(600)
 
 KEY = re.compile(r"mgw_[0-9A-Za-z_]{58}")
 LONGEST = 10

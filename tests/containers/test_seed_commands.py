@@ -19,7 +19,8 @@ from tests.containers.outside import (
 )
 from tests.support.processes import eventually
 
-pytestmark = pytest.mark.timeout(200)
+# The first test waits until the base image is made and built upon.
+pytestmark = pytest.mark.timeout(600)
 
 BASIC = (
     "docker run -d --name mcp-proxy -p 8080:8080 -v $(pwd)/mcp_config.json:/app/mcp_config.json:ro"
