@@ -88,9 +88,12 @@ async def tunnel(
     made = Tunnel(origin, idle, holds_gets=holds_gets)
 
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.CancelledError):
+        try:
             await _Connection(made, reader, writer).run()
-        writer.close()
+        except* (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0, ssl=context)
     made.port = server.sockets[0].getsockname()[1]

@@ -7,7 +7,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from tests.support.tls import Tls
 class Foreground:
     """`python -m app nginx tls --run`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = ("-m", "app")) -> None:
         self.folder, self.live, self.written = folder, folder / "live" / NAME, folder / "log"
         self.tls = Tls(free_port(), NAME)
-        command = [sys.executable, "-m", "app", "nginx", "tls", "--run", "--socket", str(folder / "app.sock")]
+        command = [sys.executable, *program, "nginx", "tls", "--run", "--socket", str(folder / "app.sock")]
         command += ["--tls-port", str(self.tls.port), "--certificates", str(folder / "live"), "--webroot", str(folder)]
         own = {"MCP_HOST": "127.0.0.1", "MCP_PORT": str(free_port()), "MCP_DOMAIN": NAME, "TMPDIR": str(folder)}
         with self.written.open("wb") as log:
@@ -48,8 +49,8 @@ class Foreground:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Foreground]:
-    started = Foreground(folder)
+def running(folder: Path, *program: str) -> Iterator[Foreground]:
+    started = Foreground(folder, program or ("-m", "app"))
     try:
         eventually(started.tls.listens, 15, "listening")
         yield started
@@ -149,6 +150,19 @@ def test_a_start_on_a_broken_certificate_has_a_placeholder_so_that_acme_can_mend
         assert nginx.serial() != bad
         nginx.says(f"the certificate in {live}/fullchain.pem is not served")
         nginx.serves(write_pair(folder, live))
+
+
+def test_a_stop_is_bounded_although_a_renewal_is_not(folder: Path) -> None:
+    """A request that is half sent holds nginx back for 5 s; we give it one here, and 30 s otherwise."""
+    hurried = "import sys, app.cli, app.serve.supervisor as s; s.STOP = 1.0; sys.exit(app.cli.main(sys.argv[1:]))"
+    with running(folder, "-c", hurried) as nginx:
+        assert "worker_shutdown_timeout 86400s;" in next(folder.glob("mcp-proxy-*/nginx.conf")).read_text()
+        with nginx.tls.connect() as wire:
+            wire.sendall(b"GET / HTTP/1.1\r\nHost:")
+            began = time.monotonic()
+            nginx.process.send_signal(signal.SIGTERM)
+            assert nginx.process.wait(10) == 0
+            assert 0.9 < time.monotonic() - began < 4
 
 
 def test_one_that_was_not_renewed_in_time_is_named(folder: Path) -> None:

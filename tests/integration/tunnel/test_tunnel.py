@@ -35,11 +35,13 @@ class Form:
     idle: float
     call: float
     quiet: float
+    mute: int
+    """How a call ends that can be given no sign of life: nginx waits 75 s, a tunnel 100 s."""
 
 
 @pytest.fixture
 def form(request: pytest.FixtureRequest) -> Form:
-    return Form(IDLE, 150.0, 300.0) if request.config.getoption("--long") else Form(18.0, 22.0, 24.0)
+    return Form(IDLE, 150, 300, 504) if request.config.getoption("--long") else Form(18, 22, 24, 524)
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +83,10 @@ async def test_calls_and_streams_that_are_silent_for_longer_than_the_tunnel_wait
             assert await asyncio.wait_for(told[era].get(), 5) == "open"
         assert await asyncio.wait_for(told["modern"].get(), 5) == "notifications/subscriptions/acknowledged"
         calls = {era: tasks.create_task(visitors[era].call("bench__hold", {"label": f"tunnel-{era}"})) for era in ERAS}
-        # What a tunnel does to who cannot be told that a call goes on.
         mute = tasks.create_task(legacy.call("bench__hold", {"label": "mute"}, Accept="application/json"))
         await asyncio.sleep(form.call)
         assert mute.done()
-        assert (mute.result().status_code, mute.result().text) == (524, "error code: 524")
+        assert mute.result().status_code == form.mute
         for era in ERAS:
             await modern.call("bench__release", {"label": f"tunnel-{era}"})
             answer = await asyncio.wait_for(calls[era], 10)
