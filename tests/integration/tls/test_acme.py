@@ -132,7 +132,7 @@ async def wire_to(site: Site) -> Wire:
 
 
 class Load:
-    """Clients that call without a pause, each on a connection that it keeps."""
+    """Clients that call without a pause, each on a connection that it keeps: half of them over HTTP/2."""
 
     def __init__(self, site: Site, caller: Caller) -> None:
         params: Json = {"name": "bench__whoami", "arguments": {}}
@@ -142,7 +142,7 @@ class Load:
         self._over = False
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.get_running_loop().create_task(self._client()) for _ in range(CLIENTS)]
+        self._tasks = [asyncio.get_running_loop().create_task(self._client(n % 2 > 0)) for n in range(CLIENTS)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -155,9 +155,10 @@ class Load:
 
         return beyond
 
-    async def _client(self) -> None:
+    async def _client(self, http2: bool) -> None:
         url, named = f"https://127.0.0.1:{self._site.tls.port}/mcp", {"sni_hostname": NAME}
-        async with httpx.AsyncClient(verify=self._site.tls.context(), headers=self._headers, timeout=10) as http:
+        trust = self._site.tls.context()
+        async with httpx.AsyncClient(http2=http2, verify=trust, headers=self._headers, timeout=10) as http:
             while not self._over:
                 try:
                     answer = await http.post(url, content=self._body, extensions=named)
