@@ -32,6 +32,8 @@ class Pair:
 
     chain: bytes
     key: bytes = field(repr=False)
+    unreadable: str = ""
+    """Why one of them could not be read."""
 
     @property
     def name(self) -> str:
@@ -125,7 +127,9 @@ class Certificates:
         return str(paths[0]), str(paths[1])
 
     def _problem(self, pair: Pair) -> str | None:
-        """Why OpenSSL would not serve it. It reads files alone."""
+        """Why it cannot be served, in OpenSSL's words, which reads files alone."""
+        if pair.unreadable:
+            return pair.unreadable
         paths = self._write(pair)
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*paths, password=lambda: b"")
@@ -149,8 +153,9 @@ class Certificates:
 
 
 def _read(source: Paths) -> Pair | None:
-    """None while there is not a file of each kind that we may read."""
+    """None while there is not a file of each kind."""
     texts: list[bytes] = []
+    unreadable = ""
     for path in source:
         try:
             with open(path, "rb") as file:
@@ -158,10 +163,9 @@ def _read(source: Paths) -> Pair | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            # Said with the pair's other faults: an empty file is no certificate.
-            log.debug("%s cannot be read: %s", path, error.strerror)
+            unreadable = f"{path} cannot be read by uid {os.geteuid()}: {error.strerror}"
             texts.append(b"")
-    return Pair(*texts)
+    return Pair(texts[0], texts[1], unreadable)
 
 
 def _facts(chain: bytes) -> tuple[str, dt.datetime, dt.timedelta]:

@@ -97,6 +97,16 @@ def test_the_end_of_a_life_is_said_again_and_again(
     assert caplog.text.count("was not renewed") == said * 2
 
 
+def test_a_file_that_cannot_be_read_is_said_so(
+    tmp_path: Path, source: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    put(source, made(tmp_path))
+    Path(source[1]).unlink()
+    Path(source[1]).mkdir()
+    Certificates(tmp_path / "nginx", source, (NAME,))
+    assert f"{source[1]} cannot be read by uid" in caplog.text
+
+
 def test_no_key_is_shown(tmp_path: Path, source: tuple[str, str]) -> None:
     pair = made(tmp_path)
     put(source, pair)
