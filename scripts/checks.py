@@ -6,6 +6,7 @@ Standard library only. Whatever cannot be set up is a failure with its name.
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import testenvs
@@ -21,6 +22,14 @@ SYSTEM = {
     "cc": ["gcc", "libc6-dev"],  # the bench's load generator
     "curl": ["curl"],
     "pgrep": ["procps"],
+    "pebble": ["pebble"],  # an ACME authority
+}
+# For tests of the image and of compose.yaml. Without them those are NOT RUN, and fail in CI (tests/containers).
+CONTAINERS = {
+    "podman": ["podman", "netavark", "aardvark-dns"],
+    "runc": ["runc"],
+    "iptables": ["iptables"],
+    "debootstrap": ["debootstrap"],
 }
 STEPS = {
     "ruff format": ["ruff", "format", "--check", "--quiet"],
@@ -48,20 +57,20 @@ def set_up(root: Path) -> str:
 def _system_programs(path: str) -> list[str]:
     """Installs what is missing of them, if we may. Answers a line on what is still missing then."""
 
-    def missing() -> list[str]:
-        return [name for name in SYSTEM if shutil.which(name, path=path) is None]
+    def missing(wanted: Iterable[str]) -> list[str]:
+        return [name for name in wanted if shutil.which(name, path=path) is None]
 
     if can_install():
-        if "nginx" in missing():
+        if "nginx" in missing(SYSTEM):
             install_nginx()
-        if packages := _packages(missing()):
+        if packages := _packages(missing(SYSTEM | CONTAINERS)):
             install(packages)
-    left = missing()
+    left = missing(SYSTEM)
     return [f"{', '.join(left)}: install with\n    {command_for(_packages(left))}"] if left else []
 
 
 def _packages(commands: list[str]) -> list[str]:
-    return [package for command in commands for package in SYSTEM[command]]
+    return [package for command in commands for package in (SYSTEM | CONTAINERS)[command]]
 
 
 def run(root: Path, path: str, arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "serve": "app.serve.launcher",
+    "nginx": "app.serve.edge",
     "check": "app.cli.check",
     "connect": "app.cli.connect",
     "tools": "app.cli.tools",

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from app.cli.environment import environment, settings, variable
+from app.cli.environment import environment, settings, shown, variable
 from app.config.addresses import is_loopback
 from app.config.settings import Settings, endpoint_url
 
@@ -20,6 +20,8 @@ SUMMARY = "print a config to paste into an MCP client"
 
 NAME = "mcp-proxy"
 NO_KEY = "<your key>"
+NO_PREFIX = "<your prefix>"
+HIDDEN_PREFIX = f"Replace {NO_PREFIX} by the first of MCP_PATH_PREFIX: it is shown only on a terminal."
 
 CLIENTS = ("claude-desktop", "claude-code", "cursor", "vscode", "letta", "codex", "python")
 
@@ -33,12 +35,14 @@ def run(args: Namespace) -> int:
     env = environment()
     app: str = args.app
     known = settings(env)
-    url = endpoint_url(known)
-    key, remark = key_for(env, args.client, shown=sys.stdout.isatty())
+    terminal = sys.stdout.isatty()
+    url = shown(endpoint_url(known), known.path_prefixes, NO_PREFIX, terminal=terminal)
+    key, remark = key_for(env, args.client, shown=terminal)
     print(config_for(app, url, key))
     sys.stdout.flush()
     print(f"\n{advice_for(app, url)}", file=sys.stderr)
-    for line in (remark, _elsewhere(known, url)):
+    hidden = "" if terminal or not known.path_prefixes else HIDDEN_PREFIX
+    for line in (remark, hidden, _elsewhere(known, url)):
         if line:
             print(line, file=sys.stderr)
     return 0

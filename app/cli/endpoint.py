@@ -9,7 +9,8 @@ import base64
 import json
 import re
 import socket
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ import httpx
 import msgspec
 
 from app import __version__
-from app.cli.environment import CONTROL_SOCKET, settings, variable
+from app.cli.environment import CONTROL_SOCKET, prefixes, settings, shown, variable
 from app.config.addresses import is_loopback, split_url
 from app.protocol.versions import LATEST_MODERN
 
@@ -52,8 +53,9 @@ class Endpoint:
                 raise UnansweredError(
                     "--as works on the control socket alone: unset MCP_ENDPOINT, or use that client's key."
                 )
-            self.url = _with_path(url)
-            self.where, self._socket = f"{self.url} (MCP_ENDPOINT)", None
+            self.url = _with_path(url, secret := prefixes(env))
+            address = shown(self.url, secret, "***", terminal=sys.stderr.isatty())
+            self.where, self._socket = f"{address} (MCP_ENDPOINT)", None
             if not re.fullmatch(r"[\x21-\x7e]*", self._key):
                 raise UnansweredError("MCP_API_KEY holds a character that no key has: a space, or one beyond ASCII.")
             if self._key:
@@ -219,11 +221,12 @@ def _must_listen(path: Path) -> None:
             ) from None
 
 
-def _with_path(url: str) -> str:
+def _with_path(url: str, prefix: Sequence[str]) -> str:
+    """A URL without a path means the endpoint; below the prefix, where this machine's environment has one."""
     parts = split_url(url)
     if parts is None:
         raise UnansweredError("MCP_ENDPOINT is not a URL such as https://mcp.example.com/mcp")
-    return url if parts.path.strip("/") else f"{url.rstrip('/')}/mcp"
+    return url if parts.path.strip("/") else "/".join((url.rstrip("/"), *prefix[:1], "mcp"))
 
 
 def _object(data: bytes) -> Object | None:

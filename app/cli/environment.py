@@ -5,9 +5,10 @@ Loads the standard library alone: `healthcheck` runs every few seconds.
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from app.config import edge
 from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
 
 DOTENV = Path(".env")
@@ -35,6 +36,22 @@ def settings(env: Mapping[str, str]) -> Settings:
         return load_settings(env, terminal=sys.stdout.isatty())[0]
     except SettingsError as error:
         raise SystemExit("\n".join(f"mcp-proxy: {problem}" for problem in error.problems)) from error
+
+
+def prefixes(env: Mapping[str, str]) -> tuple[str, ...]:
+    """The path prefixes of the gateway here; none where they are wrong, which is for `serve` to say."""
+    try:
+        return edge.prefixes(variable(env, "MCP_PATH_PREFIX"))
+    except ValueError:
+        return ()
+
+
+def shown(text: str, secret: Sequence[str], instead: str, *, terminal: bool) -> str:
+    """`text` as it may be printed: on a `terminal` as it is, elsewhere without what is `secret` in it."""
+    if not terminal:
+        for word in sorted(secret, key=len, reverse=True):
+            text = text.replace(word, instead)
+    return text
 
 
 def variable(env: Mapping[str, str], name: str) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from app.cli.announce import Greeting, announce
-from app.cli.connect import NO_KEY, key_for
-from app.cli.environment import CONTROL_SOCKET, environment, settings
+from app.cli.connect import HIDDEN_PREFIX, NO_KEY, NO_PREFIX, key_for
+from app.cli.environment import CONTROL_SOCKET, environment, settings, shown
 from app.cli.healthcheck import listener
 from app.cli.offline import cached_only
 from app.cli.show import fail
@@ -73,7 +73,10 @@ def greeting(known: Settings, env: Mapping[str, str], *, terminal: bool) -> Gree
     A key in plain text goes to a terminal alone (`terminal`), else into a file that is its owner's.
     """
     key, about = _key(known, env, terminal=terminal)
-    return Greeting(endpoint_url(known), Path(known.data_dir, CONTROL_SOCKET).absolute(), key, listener(env), about)
+    url = shown(endpoint_url(known), known.path_prefixes, NO_PREFIX, terminal=terminal)
+    if known.path_prefixes and not terminal:
+        about = f"{about}\n{HIDDEN_PREFIX}"
+    return Greeting(url, Path(known.data_dir, CONTROL_SOCKET).absolute(), key, listener(env), about)
 
 
 def _key(known: Settings, env: Mapping[str, str], *, terminal: bool) -> tuple[str, str]:

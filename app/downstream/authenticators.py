@@ -8,24 +8,25 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from litestar.types import Scope
 
 from app.config.keys import ANONYMOUS, Keyring, Principal
 from app.config.settings import Settings
+from app.downstream.callers import PEER, Way, address_rule
+from app.downstream.penalties import Penalties
+from app.protocol.faults import Fault, Kind
 from app.relay.policy import Grant
 
-Way = Literal["edge", "control", "direct"]
 # `Bearer Bearer KEY` comes from clients that add the scheme to a value that has it.
 _BEARER = re.compile(rb"[ \t]*(?:bearer[ \t]+)+([\x21-\x7e]+)[ \t]*", re.IGNORECASE)
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"cf-ray", b"cf-connecting-ip"})
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 ACT_AS = b"x-mcp-client"
-PEER = b"x-real-ip"
 
 OPERATOR = Principal("@local", Grant(["*", "@admin"]))
 MISSING = "Missing or unknown API key. Send: Authorization: Bearer <key>"
+THROTTLED = "Too many unknown API keys from this address: try again after the time in Retry-After."
 LOOPBACK_ONLY = "MCP_DISABLE_AUTH=true serves requests from this machine only. Send a key: Authorization: Bearer <key>"
 
 
@@ -36,11 +37,21 @@ class Authenticator:
         self._disabled = settings.disable_auth
         self._keyring = keyring
         self._came_by = came_by
+        self._address = address_rule(settings.trusted_proxies)
+        self._penalties = Penalties()
 
     @property
     def refusal(self) -> str:
         """What a 401 says."""
         return LOOPBACK_ONLY if self._disabled == "loopback" else MISSING
+
+    def refuse(self, scope: Scope) -> Fault:
+        """Why a request that nobody was identified by goes no further; one that shows an unknown key is counted."""
+        if any(name == b"authorization" for name, _ in scope["headers"]):
+            wait = self._penalties.fail(self._address(scope, self._came_by(scope["server"])))
+            if wait is not None:
+                return Fault(Kind.THROTTLED, THROTTLED, retry_after=wait)
+        return Fault(Kind.UNAUTHENTICATED, self.refusal)
 
     def by_control(self, scope: Scope) -> bool:
         """Whether a request came over the socket that only the user who runs the gateway can open."""

@@ -18,6 +18,7 @@ from app.downstream.batches import Batch
 from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
 from app.downstream.faults import NOT_FOUND, plain, to_answer
+from app.downstream.gate import note_tool
 from app.downstream.guards import principal_of
 from app.downstream.origin import Origin
 from app.downstream.recording import Recorder
@@ -45,6 +46,7 @@ from app.relay.view import View
 log = logging.getLogger("app.downstream")
 
 SESSION = b"mcp-session-id"
+TOO_SLOW = Fault(Kind.TOO_SLOW, "The body did not arrive in time.")
 ALLOW = b"POST, GET, DELETE, OPTIONS"
 ALLOW_SESSIONLESS = b"POST, DELETE, OPTIONS"
 ALLOW_MODERN = b"POST, OPTIONS"
@@ -101,13 +103,21 @@ class Endpoint:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str) -> None:
         origin = Origin(scope, principal, only)
-        body = await read_body(scope, receive, self._max_body)
-        if body is None:
-            await self.one(origin, Rejection(too_large(self._max_body)), receive, send)
+        body = await self.read(scope, receive)
+        if isinstance(body, Rejection):
+            await self.one(origin, body, receive, send)
         elif is_array(body) and self._takes_batches(_headers(scope), principal):
             await self._batch(origin, body, receive, send)
         else:
             await self.one(origin, classify(_headers(scope), body), receive, send)
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes | Rejection:
+        """A request's body, within the bounds of size and time."""
+        try:
+            body = await read_body(scope, receive, self._max_body)
+        except TimeoutError:
+            return Rejection(TOO_SLOW)
+        return Rejection(_too_large(self._max_body)) if body is None else body
 
     async def _batch(self, origin: Origin, body: bytes, receive: Receive, send: Send) -> None:
         members = classify_batch(_headers(origin.scope), body)
@@ -139,12 +149,16 @@ class Endpoint:
         else:
             message = found.message
             method, name = message.method, text_of(message.params.get("name") or message.params.get("uri")) or ""
+            if method == "tools/call":
+                note_tool(origin.scope, name)
             response = RelayResponse(receive, send, self._log.next_id(), found.era, bytes(message.id))
             response.expects(method, found.meta.token, found.accept)
             if session is not None and message.is_request:
                 response.continues()
         try:
             if isinstance(found, Rejection):
+                if found.fault is TOO_SLOW:
+                    response.headers.append((b"connection", b"close"))
                 await response.reply(found.fault)
             else:
                 server = await self._serve(
@@ -320,7 +334,7 @@ class Endpoint:
             await send_json(send, status, body)
 
 
-def too_large(limit: int) -> Fault:
+def _too_large(limit: int) -> Fault:
     return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
 
 

@@ -19,6 +19,8 @@ _PLAIN = frozenset(
         Kind.NOT_ACCEPTABLE,
         Kind.TOO_LARGE,
         Kind.UNAUTHENTICATED,
+        Kind.THROTTLED,
+        Kind.TOO_SLOW,
         Kind.FORBIDDEN_ORIGIN,
         Kind.FORBIDDEN_HOST,
     }

@@ -6,7 +6,6 @@ Order as PROTOCOL.md section 1: Origin and Host first, then who calls.
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
-from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Scope
 
@@ -33,7 +32,7 @@ class Guards:
     async def requires_own_site(self, connection: Connection, _: BaseRouteHandler) -> None:
         """403 for a page of another site, and for a Host name that is not ours (DNS rebinding).
 
-        404 for an empty segment, or an encoded `/`: Litestar would serve `//mcp` as `/mcp`, and there is one spelling.
+        A path of another spelling, which Litestar would serve too, does not come here (gate.py).
         """
         for name, value in connection.scope["headers"]:
             if name == b"origin" and not self.allows_origin(value.decode("latin-1")):
@@ -42,9 +41,6 @@ class Guards:
                 if self._authenticator.by_control(connection.scope):
                     continue  # no page reaches the control socket, whatever name it is asked under
                 raise Refused(FOREIGN_HOST)
-        path = connection.scope["raw_path"]
-        if b"//" in path or b"%2f" in path.lower():
-            raise NotFoundException
 
     async def requires_principal(self, connection: Connection, _: BaseRouteHandler) -> None:
         """401 unless the caller is known. Preflights carry no key and need none."""
@@ -53,10 +49,20 @@ class Guards:
             return
         principal = self._authenticator.identify(connection.scope)
         if principal is None:
-            raise Refused(Fault(Kind.UNAUTHENTICATED, self._authenticator.refusal))
+            raise Refused(self._authenticator.refuse(connection.scope))
         scope[_PRINCIPAL] = principal
 
 
 def principal_of(scope: Scope) -> Principal:
     """Who calls; set by `requires_principal`, which stands before every route that asks."""
     return cast("dict[str, Any]", scope)[_PRINCIPAL]
+
+
+def known_principal(scope: Scope) -> Principal | None:
+    """Who calls, if that is known by now."""
+    return cast("dict[str, Any]", scope).get(_PRINCIPAL)
+
+
+def note_principal(scope: Scope, principal: Principal) -> None:
+    """For a route that a caller may also use without a key."""
+    cast("dict[str, Any]", scope)[_PRINCIPAL] = principal

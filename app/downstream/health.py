@@ -10,10 +10,10 @@ from litestar import Controller, Request, Response, get
 
 from app.config.keys import Principal
 from app.downstream.authenticators import Authenticator
+from app.downstream.guards import note_principal
 from app.downstream.refusals import Refused
 from app.gateway.gateway import Gateway
 from app.gateway.status import degraded, ready, remarks, running, server_details
-from app.protocol.faults import Fault, Kind
 
 Incoming = Request[Any, Any, Any]
 SERVICE = "mcp-proxy"
@@ -31,7 +31,9 @@ class Health:
         """Who asks; None without a key. A wrong key is a 401, never the basic answer."""
         principal = self._authenticator.identify(request.scope)
         if principal is None and "authorization" in request.headers:
-            raise Refused(Fault(Kind.UNAUTHENTICATED, self._authenticator.refusal))
+            raise Refused(self._authenticator.refuse(request.scope))
+        if principal is not None:
+            note_principal(request.scope, principal)
         return principal
 
     def overview(self, principal: Principal | None) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from litestar.types.internal_types import PathParameterDefinition
 from app.config.keys import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
-from app.downstream.authenticators import Authenticator, Way
+from app.downstream.authenticators import Authenticator
 from app.downstream.call_log import CallLog
+from app.downstream.callers import Way
 from app.downstream.doctor import PATH as DOCTOR
 from app.downstream.doctor import Doctor
 from app.downstream.endpoint import Endpoint
@@ -74,6 +75,9 @@ class GatewayPlugin(InitPlugin):
         self._gateway: Gateway | None = None
         self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
         self.guards = Guards(settings, self._authenticator)
+
+    hidden = (DOCTOR,)
+    """Routes for our own commands alone."""
 
     @property
     def gateway(self) -> Gateway:

@@ -5,6 +5,7 @@ Litestar's own exceptions (no route, wrong method) and whatever nothing expected
 
 import logging
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from litestar import Request, Response
@@ -28,6 +29,8 @@ class Refused(Exception):
 
 def _refused(_: Incoming, error: Refused) -> Response[bytes]:
     headers = {"www-authenticate": "Bearer"} if error.fault.kind is Kind.UNAUTHENTICATED else {}
+    if error.fault.retry_after is not None:
+        headers["retry-after"] = str(ceil(error.fault.retry_after))
     return _json(error.fault.row.modern, to_plain(error.fault), headers)
 
 

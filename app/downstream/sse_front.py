@@ -15,9 +15,8 @@ from urllib.parse import parse_qs
 from litestar.types import Message, Receive, ReceiveMessage, Scope, Send
 
 from app.config.keys import Principal
-from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
-from app.downstream.endpoint import Endpoint, too_large
+from app.downstream.endpoint import Endpoint
 from app.downstream.faults import plain, to_answer, to_plain
 from app.downstream.guards import principal_of
 from app.downstream.origin import Origin
@@ -138,11 +137,9 @@ class SseFront:
             await send_json(send, status, body)
             return
         origin = Origin(scope, principal)
-        body = await read_body(scope, receive, self._max_body)
-        if body is None:
-            found: Inbound | Rejection = Rejection(too_large(self._max_body))
-        else:
-            found = classify_message(cast("Headers", scope["headers"]), body)
+        body = await self._endpoint.read(scope, receive)
+        headers = cast("Headers", scope["headers"])
+        found = body if isinstance(body, Rejection) else classify_message(headers, body)
         if isinstance(found, Rejection):
             await self._endpoint.one(origin, found, receive, send)
         elif not found.message.is_request:

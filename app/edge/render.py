@@ -1,18 +1,46 @@
-"""The sources of `nginx/`, filled in. Pure: text and settings in, text out; the caller reads and writes the files."""
+"""The sources of `nginx/`, filled in. Pure: text and settings in, text out; the caller reads and writes the files.
 
-from collections.abc import Mapping
+A source has no conditions: what differs is a value that may be empty, or an nginx map. Each value is checked in
+settings.py, and no source but these names one.
+"""
+
+from collections.abc import Iterable, Mapping
 from string import Template
 
-from app.edge.settings import EdgeSettings
+from app.config import edge
+from app.edge.settings import EdgeSettings, Variant
 
-SOURCES = (
+_SHARED = (
     "nginx.conf",
-    "templates/plain.conf",
-    "snippets/proxy.conf",
+    "snippets/paths.conf",
+    "snippets/limits.conf",
+    "snippets/access-log.conf",
+    "snippets/tls.conf",
     "snippets/errors.conf",
     "snippets/error-pages.conf",
+    "snippets/real-ip.conf",
+    "snippets/site.conf",
+    "snippets/limit.conf",
+    "snippets/proxy.conf",
 )
+SOURCES: dict[Variant, tuple[str, ...]] = {
+    "plain": (*_SHARED, "templates/plain.conf"),
+    "tunnel": (*_SHARED, "templates/tunnel.conf"),
+    "tls": (*_SHARED, "templates/tls.conf"),
+}
 """What is read from `nginx/`, and written under the same names: their `include`s are relative to nginx.conf."""
+
+ENDPOINTS = "(?:(?:servers/[A-Za-z0-9_-]{1,64}/)?mcp|sse|messages)"
+"""Paths (below the prefix) on which MCP is spoken, as a regular expression."""
+HTTP2_DIRECTIVE = (1, 25, 1)
+"""The first version in which HTTP/2 is a directive, and no word of `listen`."""
+KEEPALIVE_MIN = (1, 27, 4)
+"""The first version that can leave idle connections open for a while when a worker ends."""
+ANONYMOUS = 20
+ANONYMOUS_BURST = 100
+"""Clients ask for a few `.well-known` paths when they start: those of ten people at once."""
+CONNECTIONS = 1000
+"""Requests in flight from one address, streams among them; more where a key may have more streams."""
 
 
 class _Source(Template):
@@ -26,19 +54,78 @@ def render(sources: Mapping[str, str], settings: EdgeSettings) -> dict[str, str]
     return {name: _Source(text).substitute(filled) for name, text in sources.items()}
 
 
+def printed(files: Mapping[str, str]) -> str:
+    """All files in one text, to be looked at."""
+    return "\n".join(f"#### {name}\n{text}" for name, text in files.items())
+
+
 def values(settings: EdgeSettings) -> dict[str, str]:
     """What the sources may name."""
+    directive = settings.version >= HTTP2_DIRECTIVE
+    word = "" if directive else " http2"
+    certificate, key = settings.certificate or ("", "")
     return {
         "user": f"user {settings.user[0]} {settings.user[1]};" if settings.user else "# (not root: no `user`)",
         "runtime": settings.runtime,
         "socket": settings.socket,
         "max_body": str(settings.max_body),
         "connections": str(settings.connections),
-        "listen": "\n".join(f"    listen {_listen(endpoint)};" for endpoint in settings.endpoints),
+        "shutdown": str(settings.shutdown),
+        "template": f"templates/{settings.variant}.conf",
+        "endpoints": ENDPOINTS,
+        "access_log": "/dev/stderr access if=$logged" if settings.access_log else "off",
+        **_paths(settings.prefixes),
+        **_limits(settings),
+        "real_ip": _real_ip(settings),
+        "listen": _lines(f"listen {_plain(endpoint)} default_server;" for endpoint in settings.endpoints),
+        "listen_tls": _lines(f"listen {endpoint} ssl{word};" for endpoint in settings.endpoints_tls),
+        # Options of a socket stand once, with its default server.
+        "listen_strange": _lines(f"listen {_plain(at)} ssl{word} default_server;" for at in settings.endpoints_tls),
+        "http2": "http2 on;" if directive else "# (HTTP/2: a word of `listen` before nginx 1.25.1)",
+        "keepalive_min": (
+            "keepalive_min_timeout 5s;"
+            if settings.version >= KEEPALIVE_MIN
+            else "# (before nginx 1.27.4 a reload closes idle connections at once)"
+        ),
+        "domains": " ".join(settings.domains),
+        "certificate": certificate,
+        "certificate_key": key,
+        "webroot": settings.webroot or "",
     }
 
 
-def _listen(endpoint: str) -> str:
+def _paths(prefixes: tuple[str, ...]) -> dict[str, str]:
+    below = f"/(?:{'|'.join(prefixes)})" if prefixes else ""
+    return {"below": below, "open": "0" if prefixes else "1"}
+
+
+def _limits(settings: EdgeSettings) -> dict[str, str]:
+    # A second's worth at once: agents start together, and a limit is on the rate.
+    return {
+        "limit_ip": str(settings.limit_ip),
+        "limit_key": str(settings.limit_key),
+        "limit_anonymous": str(ANONYMOUS),
+        "burst_anonymous": str(ANONYMOUS_BURST),
+        "limit_streams": str(settings.limit_streams),
+        "limit_connections": str(min(max(CONNECTIONS, 5 * settings.limit_streams), edge.MOST_STREAMS)),
+    }
+
+
+def _real_ip(settings: EdgeSettings) -> str:
+    if settings.variant == "tunnel":
+        trusted, header, recursive = settings.trusted or ("127.0.0.1/32", "::1/128"), "CF-Connecting-IP", "off"
+    elif settings.trusted:
+        trusted, header, recursive = settings.trusted, "X-Forwarded-For", "on"
+    else:
+        return "# (no proxy is trusted: the peer is the client)"
+    lines = [f"set_real_ip_from {network};" for network in trusted]
+    return "\n".join([*lines, f"real_ip_header {header};", f"real_ip_recursive {recursive};"])
+
+
+def _plain(endpoint: str) -> str:
     # `::` is everybody, IPv4 included, as the launcher opens it.
-    both = " ipv6only=off" if endpoint.startswith("[::]:") else ""
-    return f"{endpoint} default_server so_keepalive=on{both}"
+    return f"{endpoint} so_keepalive=on{' ipv6only=off' if endpoint.startswith('[::]:') else ''}"
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)

@@ -22,7 +22,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.generation import Generation
 from app.gateway.sources import SourceError, find_config, read_config, read_keys, to_line
 from app.gateway.trials import Trials
-from app.gateway.watch import HANGUP, Bell, Watch
+from app.gateway.watch import ALONE, HANGUP, Bell, Watch, mounted_alone
 from app.protocol.faults import Fault, Kind
 from app.upstream.upstream import Upstream
 
@@ -53,8 +53,10 @@ class Reload:
     async def run(self, bell: Bell = HANGUP) -> None:
         """Until cancelled: follow the files, if the settings say so, and `bell` in any case."""
         gateway = self._gateway
+        files = {CONFIG: Path(self.settings.config_path or ""), KEYS: Path(self.settings.keys_file)}
+        for path in filter(mounted_alone, files.values()):
+            log.warning(ALONE.format(path=path))
         if self.settings.live_reload:
-            files = {CONFIG: Path(self.settings.config_path or ""), KEYS: Path(self.settings.keys_file)}
             watch = Watch(files, lambda names: self.read(*sorted(names)), self._note_stale)
             gateway.own(watch.run())
             # What was edited while we started, between the first reading and the watch.

@@ -27,6 +27,12 @@ STALE = (
     "Restart the container, and mount the directory instead of the file"
 )
 
+ALONE = (
+    "{path} is mounted by itself: edits in place arrive, edits by rename (most editors, sed -i, git) never will. "
+    "Mount the directory instead"
+)
+_MOUNTS = Path("/proc/self/mountinfo")
+
 
 class Bell:
     """Rung from a signal handler's loop callback; heard by who waits. Rings in between are one."""
@@ -128,6 +134,17 @@ class Watch:
         except (OSError, RuntimeError) as error:
             # A directory that is not there, or no inotify (its limits).
             log.warning("edits in %s are looked for every %g s: it cannot be watched (%s)", directory, POLL, error)
+
+
+def mounted_alone(path: Path, mounts: Path = _MOUNTS) -> bool:
+    """Whether this very file is a mount, so that what is renamed over it outside stays outside."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    # The kernel writes blanks and backslashes of a path as octal numbers.
+    points = {line.split()[4].replace("\\040", " ").replace("\\134", "\\") for line in lines}
+    return os.path.realpath(path) in points
 
 
 def _without_waiting(path: str, flags: int) -> int:

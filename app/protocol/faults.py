@@ -24,6 +24,8 @@ class Kind(Enum):
     NOT_ACCEPTABLE = "not_acceptable"
     UNSUPPORTED_MEDIA = "unsupported_media"
     UNAUTHENTICATED = "unauthenticated"
+    THROTTLED = "too_many_requests"
+    TOO_SLOW = "too_slow"
     FORBIDDEN_ORIGIN = "forbidden_origin"
     FORBIDDEN_HOST = "forbidden_host"
     HIDDEN = "hidden"
@@ -58,6 +60,8 @@ TABLE: dict[Kind, Row] = {
     Kind.NOT_ACCEPTABLE: Row(-32600, 406, 406),
     Kind.UNSUPPORTED_MEDIA: Row(-32600, 415, 415),
     Kind.UNAUTHENTICATED: Row(-32600, 401, 401),
+    Kind.THROTTLED: Row(-32600, 429, 429),
+    Kind.TOO_SLOW: Row(-32600, 408, 408),
     Kind.FORBIDDEN_ORIGIN: Row(-32600, 403, 403),
     Kind.FORBIDDEN_HOST: Row(-32600, 403, 403),
     Kind.HIDDEN: Row(-32602, 400),

@@ -8,8 +8,10 @@ import time
 from litestar import Litestar
 
 from app.config.masking import secrets_of
+from app.config.settings import secrets_of as settings_secrets
 from app.downstream.call_log import CallLog
 from app.downstream.cors import with_cors
+from app.downstream.gate import with_gate
 from app.downstream.plugin import GatewayPlugin
 from app.gateway.reload import Reload
 from app.gateway.sources import read_config, read_environ, read_keys, read_settings, to_line
@@ -26,7 +28,7 @@ def create_app() -> object:
     settings, _ = read_settings(environ, terminal=os.isatty(2))
     snapshot = read_config(settings, environ)
     logs.hide(secret for spec in snapshot.servers for secret in secrets_of(spec))
-    logs.hide(entry.partition(":")[0].strip() for entry in settings.api_keys.split(","))
+    logs.hide(settings_secrets(settings, environ))
     keyring, notices = read_keys(settings, now=time.time())
     for notice in (*snapshot.notices, *notices):
         log.warning(to_line(notice))
@@ -40,7 +42,14 @@ def create_app() -> object:
         launched=handover.started,
         reload=lambda gateway: Reload(gateway, environ, logs.hide),
     )
-    app = with_cors(Litestar(plugins=[plugin], openapi_config=None, logging_config=None), plugin.guards.allows_origin)
+    inner = Litestar(plugins=[plugin], openapi_config=None, logging_config=None)
+    app = with_gate(
+        with_cors(inner, plugin.guards.allows_origin),
+        (route.path_format for route in inner.routes),
+        settings.path_prefixes,
+        handover.came_by,
+        hidden=plugin.hidden,
+    )
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.
     gc.collect()
     gc.freeze()

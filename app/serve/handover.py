@@ -10,6 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal, Self
 
 VARIABLE = "GATEWAY_HANDOVER"
+EDGE_SOCKET = "GATEWAY_EDGE_SOCKET"
+"""Set for both containers where nginx has one of its own (compose.yaml): the path of the app's only listener, on a
+volume that nobody but the two mounts."""
 APP = "app.serve.asgi:create_app"
 
 

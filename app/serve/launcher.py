@@ -17,8 +17,9 @@ from collections.abc import Collection
 from contextlib import suppress
 from types import FrameType
 
-from app.serve import logs, nginx
+from app.serve import logs
 from app.serve.errors import CONFIGURATION, StartError
+from app.serve.nginx_lines import NginxLines
 from app.serve.orphans import Orphans, become_subreaper, descendants, end_descendants
 from app.serve.program import Program
 from app.serve.start import Start, read_settings
@@ -48,6 +49,7 @@ class Launcher:
         self._start = start
         self._app = start.app
         self._nginx = start.nginx
+        self._nginx_lines = NginxLines()
         self._orphans = orphans
         self._stopping: float | None = None
         self._app_gone: float | None = None
@@ -163,10 +165,8 @@ class Launcher:
 
     def _relay_nginx(self, descriptor: int) -> None:
         with suppress(BlockingIOError):
-            for level, text in nginx.relay(os.read(descriptor, 65536)):
-                # Connections that a client keeps open beyond a stop are cut on purpose.
-                cut = self._stopping is not None and nginx.tells_of_a_cut(text)
-                nginx.log.log(logging.DEBUG if cut else level, "%s", text)
+            # Connections that a client keeps open beyond a stop are cut on purpose.
+            self._nginx_lines.feed(os.read(descriptor, 65536), stopping=self._stopping is not None)
 
     def _catch_signals(self) -> socket.socket:
         """From here on signals are only noted, and wake the loop. Returns what becomes readable."""
@@ -197,8 +197,14 @@ def _has_terminal() -> bool:
     return True
 
 
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal.signal's shape
+    raise SystemExit(0)
+
+
 def main(app: str | None = None) -> int:
     """Serves until it is stopped; returns the exit code. `app`: another `module:factory` than the gateway's."""
+    # The kernel keeps from PID 1 what it has no handler for: a stop this early would be lost, and become a kill.
+    signal.signal(signal.SIGTERM, _leave)
     orphans = Orphans(ADOPTED_GRACE)
     become_subreaper()
     logs.configure("INFO", (), "text" if os.isatty(2) else "json")

@@ -14,17 +14,20 @@ import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from app.config.settings import Settings
 from app.edge.render import SOURCES, render
-from app.edge.settings import EdgeSettings
+from app.edge.settings import EdgeSettings, Variant
 from app.serve.errors import StartError
 
 log = logging.getLogger("nginx")
+access = logging.getLogger("nginx.access")
 
 ROOT = Path(__file__).resolve().parents[2] / "nginx"
 MISSING = (
-    "nginx is not on this machine: serving without it, so slow clients and half-sent requests are not timed out; "
-    "install nginx, or set MCP_EDGE=no to silence this"
+    "nginx is not on this machine: serving without it, so requests are not limited and slow clients not timed "
+    "out; install nginx, or set MCP_EDGE=no to silence this"
 )
 # Debian keeps nginx where a user's PATH does not look.
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -32,6 +35,10 @@ _UNPRIVILEGED = ("www-data", "nginx", "nobody")
 _MOST_CONNECTIONS = 16384
 _LONGEST_LINE = 4096
 _LINE = re.compile(rb"(?:\S+ \S+ |nginx: )?\[(?P<level>[a-z]+)\] (?:\d+#\d+: )?(?P<text>.*)", re.DOTALL)
+# A client's own words: they may hold a prefix, and a key in a query.
+_QUOTED = re.compile(rb", (?:server: [^,]*, )?(?:request|subrequest|upstream|host|referrer): .*", re.DOTALL)
+_VERSION = re.compile(rb"nginx/(\d+)\.(\d+)\.(\d+)")
+OLDEST = (1, 22, 0)
 _LEVELS = {b"emerg": 50, b"alert": 50, b"crit": 50, b"error": 40, b"warn": 30, b"notice": 20, b"info": 20, b"debug": 10}
 _OUR_ENV = ("PATH", "TZ", "LANG", "LD_LIBRARY_PATH")
 
@@ -57,40 +64,84 @@ def unprivileged() -> tuple[str, str, int] | None:
 def environment(listeners: Sequence[socket.socket]) -> dict[str, str]:
     """Nothing of ours but what it needs; NGINX names sockets that are open already (its own upgrade protocol)."""
     kept = {name: os.environ[name] for name in _OUR_ENV if name in os.environ}
+    if not listeners:
+        return kept
     return kept | {"NGINX": "".join(f"{listener.fileno()};" for listener in listeners)}
 
 
-def configure(
-    binary: str, directory: Path, app_socket: Path, listeners: Sequence[socket.socket], max_body: int
-) -> list[str]:
-    """Write our configuration and have nginx check it; returns the command. Raises `StartError`."""
+def version(binary: str) -> tuple[int, int, int]:
+    """What `nginx -v` says; of one that says nothing we know, the oldest that we support. Raises `StartError`."""
+    try:
+        done = subprocess.run([binary, "-v"], env=environment(()), capture_output=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StartError(f"{binary} does not run: {error}; MCP_EDGE=no goes without it") from error
+    found = _VERSION.search(done.stderr)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else OLDEST
+
+
+def edge_settings(
+    known: Settings, variant: Variant, directory: Path, app_socket: str, listen: Sequence[tuple[str, int]], **more: Any
+) -> EdgeSettings:
+    """What our settings mean for nginx; `more`: other fields of `EdgeSettings`. Raises `StartError`."""
     user = unprivileged()
     try:
-        settings = EdgeSettings(
-            listen=tuple((address[0], address[1]) for address in (listener.getsockname() for listener in listeners)),
-            socket=str(app_socket),
+        return EdgeSettings(
+            listen=tuple(listen),
+            socket=app_socket,
             runtime=str(directory),
-            max_body=max_body,
+            max_body=known.max_body,
+            variant=variant,
             connections=_connections(),
             user=user[:2] if user else None,
+            prefixes=known.path_prefixes,
+            trusted=known.trusted_proxies,
+            limit_ip=known.limit_ip,
+            limit_key=known.limit_key,
+            limit_streams=known.limit_streams,
+            access_log=access.isEnabledFor(logging.INFO),
+            **more,
         )
     except ValueError as error:
         raise StartError(f"nginx cannot be configured: {error} (TMPDIR, MCP_HOST; MCP_EDGE=no goes without)") from error
-    sources = {name: (ROOT / name).read_text(encoding="utf-8") for name in SOURCES}
-    for name, text in render(sources, settings).items():
+
+
+def sources(variant: Variant) -> dict[str, str]:
+    """Our templates and snippets, by their names."""
+    return {name: (ROOT / name).read_text(encoding="utf-8") for name in SOURCES[variant]}
+
+
+def write(directory: Path, settings: EdgeSettings) -> None:
+    """Fill in our sources and write them below `directory`, for our eyes alone: they hold the prefix."""
+    for name, text in render(sources(settings.variant), settings).items():
         target = directory / name
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    command = [binary, "-e", "stderr", "-p", str(directory), "-c", str(directory / "nginx.conf")]
-    _check([*command, "-t", "-q"], listeners)
-    return [*command, "-g", "daemon off;"]
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def command(binary: str, directory: Path) -> list[str]:
+    """What runs nginx over what `write` wrote; more words may follow."""
+    return [binary, "-e", "stderr", "-p", str(directory), "-c", str(directory / "nginx.conf")]
+
+
+def configure(
+    binary: str, directory: Path, app_socket: Path, listeners: Sequence[socket.socket], known: Settings
+) -> list[str]:
+    """Write our configuration and have nginx check it; returns the command. Raises `StartError`."""
+    addresses = [(address[0], address[1]) for address in (listener.getsockname() for listener in listeners)]
+    write(directory, edge_settings(known, "plain", directory, str(app_socket), addresses, version=version(binary)))
+    words = command(binary, directory)
+    check(words, listeners)
+    return [*words, "-g", "daemon off;"]
 
 
 def relay(data: bytes) -> Iterator[tuple[int, str]]:
-    """Level and text of each line of nginx's stderr."""
+    """Level and text of each line of nginx's stderr, without the request line and headers that nginx quotes."""
     for line in data.splitlines():
         if found := _LINE.fullmatch(line[:_LONGEST_LINE]):
-            yield _LEVELS.get(found["level"], logging.ERROR), found["text"].decode("utf-8", "replace")
+            text = _QUOTED.sub(b"", found["text"])
+            yield _LEVELS.get(found["level"], logging.ERROR), text.decode("utf-8", "replace")
         elif line.strip():
             yield logging.WARNING, line[:_LONGEST_LINE].decode("utf-8", "replace")
 
@@ -105,7 +156,9 @@ def _connections() -> int:
     return min(_MOST_CONNECTIONS, max(soft - 64, 64) if soft > 0 else _MOST_CONNECTIONS)
 
 
-def _check(command: list[str], listeners: Sequence[socket.socket]) -> None:
+def check(words: list[str], listeners: Sequence[socket.socket]) -> None:
+    """`nginx -t` over what was written. Raises `StartError` with nginx's own words."""
+    command = [*words, "-t", "-q"]
     fds = [listener.fileno() for listener in listeners]
     try:
         done = subprocess.run(

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Self
 
 from app.config.programs import search_path
-from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
+from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv, secrets_of
 from app.serve import logs, nginx, sockets
 from app.serve.errors import StartError
-from app.serve.handover import APP, Handover
+from app.serve.handover import APP, EDGE_SOCKET, Handover
+from app.serve.home import usable_home
 from app.serve.program import Program
 
 log = logging.getLogger("app.serve")
@@ -26,18 +28,27 @@ _ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def read_settings() -> tuple[Settings, dict[str, str]]:
-    """The settings, and the environment they came from (`.env` included). Logging works after this. `StartError`."""
+    """As `read_environment`, for who serves: with a config and a key, and a home that can be written. `StartError`."""
+    settings, env = read_environment()
+    if problems := [*_missing_config(settings), *_missing_keys(settings)]:
+        raise StartError(*problems)
+    change, warning = usable_home(env)
+    if warning:
+        log.warning(warning)
+    return settings, env | change
+
+
+def read_environment() -> tuple[Settings, dict[str, str]]:
+    """The settings, and the environment they came from, `.env` included. Logging works after this. `StartError`."""
     env = {**_dotenv(), **os.environ}
     try:
         settings, warnings = load_settings(env, terminal=os.isatty(2))
     except SettingsError as error:
         raise StartError(*error.problems) from error
     logs.configure(settings.log_level, settings.log_levels, settings.log_format)
-    logs.hide(entry.split(":")[0].strip() for entry in settings.api_keys.split(","))
+    logs.hide(secrets_of(settings, env))
     for warning in warnings:
         log.warning(warning)
-    if problems := [*_missing_config(settings), *_missing_keys(settings)]:
-        raise StartError(*problems)
     return settings, env
 
 
@@ -50,8 +61,15 @@ class Start:
         self._open: list[socket.socket] = []
         with ExitStack() as undo:
             undo.callback(self.refuse)
-            self._clients = self._listening(*sockets.listen_tcp(settings.host, settings.port))
-            binary = self._nginx_binary()
+            outside = env.get(EDGE_SOCKET, "").strip()
+            if outside:
+                outside = os.path.abspath(outside)
+                workers = nginx.unprivileged()
+                group = workers[2] if workers else None
+                self._clients = self._listening(sockets.listen_unix(Path(outside), 0o660, group))
+            else:
+                self._clients = self._listening(*sockets.listen_tcp(settings.host, settings.port))
+            binary = None if outside else self._nginx_binary()
             user = nginx.unprivileged() if binary else None
             runtime = sockets.RuntimeDir(user[2] if user else None)
             undo.callback(runtime.remove)
@@ -64,7 +82,7 @@ class Start:
             handover = Handover(
                 fds=tuple(listener.fileno() for listener in (*served, *control)),
                 app=app or APP,
-                edge_socket=str(edge) if binary else "",
+                edge_socket=str(edge) if binary else outside,
                 started=time.monotonic(),
                 control_socket=str(control[0].getsockname()) if control else "",
             )
@@ -73,7 +91,7 @@ class Start:
             self._undo = undo.pop_all()
 
     def __enter__(self) -> Self:
-        where = ", ".join(f"{address[0]}:{address[1]}" for address in (s.getsockname() for s in self._clients))
+        where = ", ".join(map(_shown, (listener.getsockname() for listener in self._clients)))
         log.info("serving on %s%s", where, " through nginx" if self.nginx else "")
         return self
 
@@ -125,9 +143,13 @@ class Start:
         )
 
     def _edge(self, binary: str, directory: Path, app_socket: Path) -> Program:
-        argv = nginx.configure(binary, directory, app_socket, self._clients, self._settings.max_body)
+        argv = nginx.configure(binary, directory, app_socket, self._clients, self._settings)
         fds = [listener.fileno() for listener in self._clients]
         return Program("nginx", argv, nginx.environment(self._clients), fds, piped=True)
+
+
+def _shown(address: str | tuple[str, int]) -> str:
+    return address if isinstance(address, str) else f"{address[0]}:{address[1]}"
 
 
 def _dotenv() -> dict[str, str]:
@@ -140,11 +162,17 @@ def _dotenv() -> dict[str, str]:
 
 
 def _missing_config(settings: Settings) -> list[str]:
+    paths = CONFIGS if settings.config_path is None else (settings.config_path,)
+    for path in paths:
+        try:
+            if stat.S_ISREG(os.stat(path).st_mode):
+                return []
+        except PermissionError:
+            return [f"{path}: we run as uid {os.geteuid()} and may not read it: give it, or its directory, to that uid"]
+        except OSError:
+            continue
     if settings.config_path is not None:
-        found = os.path.isfile(settings.config_path)
-        return [] if found else [f"there is no config file {settings.config_path}: set MCP_CONFIG_PATH to yours"]
-    if any(os.path.isfile(path) for path in CONFIGS):
-        return []
+        return [f"there is no config file {settings.config_path}: set MCP_CONFIG_PATH to yours"]
     return [f"no config file: neither {' nor '.join(CONFIGS)} is here; make one, or set MCP_CONFIG_PATH"]
 
 

@@ -34,6 +34,8 @@ log = logging.getLogger("app.serve")
 
 GRACEFUL_SHUTDOWN = 5
 """Seconds calls in flight have after SIGTERM; the lifespan's own shutdown comes after it."""
+LINGER = 10.0
+"""Seconds a client has to take its answer and to send what nobody reads."""
 BEAT = 0.25
 # From the loss of the arbiter to the end by force: its successor is starting every server anew (RELIABILITY.md F23).
 ORPHANED = 1.5
@@ -42,10 +44,31 @@ BAD_REQUEST = b'{"error":"invalid_request","error_description":"Not an HTTP requ
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """What cannot be parsed as HTTP is answered in JSON, as everything else is; offers of another are declined.
+    """What cannot be parsed as HTTP is answered in JSON; offers of another protocol are declined; every body ends.
 
     httptools takes such an offer (`Upgrade: h2c`, which Java's client makes) as accepted, and the body as lost.
     """
+
+    whole = True
+    """Whether the request that is being answered has arrived to its end."""
+
+    def on_message_begin(self) -> None:
+        self.whole = False
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self.whole = True
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Who was refused before the end of its body may send the rest, but not for ever: uvicorn would read on."""
+        super().on_response_complete()
+        if not self.whole:
+            self.loop.call_later(LINGER, self._give_up, self.cycle)
+
+    def _give_up(self, cycle: object) -> None:
+        if not self.whole and self.cycle is cycle:
+            self.transport.close()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn's own type
         super().connection_made(Cork(transport, self.loop))

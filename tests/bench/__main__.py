@@ -13,11 +13,12 @@ from pathlib import Path
 
 from tests.bench import scenarios
 from tests.bench.crowd import Crowd, crowd
+from tests.bench.events import events
 from tests.bench.gateway import NotUpError
 from tests.bench.report import machine_noise, promises, table, verdicts
 from tests.bench.scenarios import FULL, QUICK, Effort, Rest, Row, Start
 
-PARTS = ("start", "calls", "lists", "streams")
+PARTS = ("start", "calls", "lists", "streams", "events")
 
 
 def machine() -> str:
@@ -68,16 +69,21 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="also write every run to this file, one JSON object a line")
     args = parser.parse_args()
     print(machine(), flush=True)
+    parts = args.only or list(PARTS)
     try:
-        parts, effort = args.only or list(PARTS), QUICK if args.quick else FULL
+        effort = QUICK if args.quick else FULL
         rows, rest, started = measure(parts, effort)
         crowds: list[Crowd] = [crowd() for _ in range(effort.runs)] if "streams" in parts else []
+        timed = events(1 if args.quick else 3, 250 if args.quick else 1000) if "events" in parts else None
     except NotUpError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if args.json:
         args.json.write_text(
-            "".join(json.dumps(asdict(item)) + "\n" for item in [*rows, *started, *crowds, *([rest] if rest else [])])
+            "".join(
+                json.dumps(asdict(item)) + "\n"
+                for item in [*rows, *started, *crowds, *(item for item in (rest, timed) if item)]
+            )
         )
     if rows:
         print(f"\n{table(rows)}\n\nCPU is seconds of 1000 calls; RSS is the gateway's own processes under that load.")
@@ -92,7 +98,12 @@ def main() -> int:
             f"{crowded.kb_each:.0f} kB each; others waited {crowded.stall_ms:.0f} ms longer, "
             f"without any change {crowded.calm_ms:.0f}."
         )
-    print(f"\n{verdicts(promises(rows, rest, started, crowds))}")
+    if timed:
+        print(
+            f"An event of a stream: p50 {timed.direct_p50:.2f}, p99 {timed.direct_p99:.2f} ms; "
+            f"through nginx p50 {timed.nginx_p50:.2f}, p99 {timed.nginx_p99:.2f} ms."
+        )
+    print(f"\n{verdicts(promises(rows, rest, started, crowds, timed))}")
     wrong = [row for row in rows if row.measured.wrong or not row.measured.figures["ok"]]
     for row in wrong:
         print(

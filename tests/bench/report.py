@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tests.bench.crowd import Crowd
+from tests.bench.events import Events
 from tests.bench.scenarios import Rest, Row, Start
 
 COLUMNS = (
@@ -77,7 +78,9 @@ def machine_noise(rows: list[Row]) -> str:
     )
 
 
-def promises(rows: list[Row], rest: Rest | None, started: list[Start], crowds: Sequence[Crowd] = ()) -> list[Promise]:
+def promises(
+    rows: list[Row], rest: Rest | None, started: list[Start], crowds: Sequence[Crowd] = (), timed: Events | None = None
+) -> list[Promise]:
     """Every promise about speed, with the worse era where there are two."""
     groups = grouped(rows)
 
@@ -111,6 +114,7 @@ def promises(rows: list[Row], rest: Rest | None, started: list[Start], crowds: S
         Promise("a change reaches 1000 streams, the last one after", 500, of_crowds(lambda c: c.all_ms), "ms"),
         Promise("memory of a stream", 40, of_crowds(lambda c: c.kb_each), "kB RSS"),
         Promise("what others wait while 1000 streams are told", 50, of_crowds(lambda c: c.stall_ms), "ms"),
+        Promise("an event of a stream, what nginx adds, p50", 1, timed.added if timed else nothing, "ms"),
     ]  # fmt: skip
 
 

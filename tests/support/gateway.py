@@ -35,6 +35,8 @@ class Gateway:
     port: int
     directory: Path
     keys: Mapping[str, str]
+    prefix: str = ""
+    """With its slash: what every path begins with."""
     _seen: list[Seen] = field(default_factory=list)
 
     @property
@@ -43,7 +45,7 @@ class Gateway:
 
     @property
     def endpoint(self) -> str:
-        return f"{self.url}/mcp"
+        return f"{self.url}{self.prefix}/mcp"
 
     @property
     def key(self) -> str:
@@ -91,7 +93,7 @@ class Gateway:
 
     def is_live(self) -> bool:
         with suppress(OSError, http.client.HTTPException):
-            return self.get("/health/live")[0] == 200
+            return self.get(f"{self.prefix}/health/live")[0] == 200
         return False
 
     def wait_until_live(self, seconds: float = STARTED_WITHIN) -> None:
@@ -183,7 +185,8 @@ def started_gateway(
                 stdout=log,
                 stderr=log,
             )
-        gateway = Gateway(process, "127.0.0.1", port, directory, keys or {})
+        first = dict(env or {}).get("MCP_PATH_PREFIX", "").partition(",")[0]
+        gateway = Gateway(process, "127.0.0.1", port, directory, keys or {}, f"/{first}" if first else "")
         try:
             yield gateway
             gateway.note_tree()

@@ -1,10 +1,12 @@
-"""A loopback TLS server with a certificate of the test's choice."""
+"""A loopback TLS server with a certificate of the test's choice, and the client's side of any TLS listener here."""
 
 import asyncio
 import datetime as dt
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -35,6 +37,56 @@ def certificate(folder: Path, host: str = "localhost", days: int = 1) -> Path:
     )
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
     return path
+
+
+def split(combined: Path) -> tuple[bytes, bytes]:
+    """Certificate and key of what `certificate` made."""
+    text = combined.read_bytes()
+    at = text.index(b"-----BEGIN PRIVATE KEY")
+    return text[:at], text[at:]
+
+
+@dataclass
+class Tls:
+    """A TLS listener on this machine, and who it says it is."""
+
+    port: int
+    name: str
+    root: str | None = None
+    """PEM to trust; None: whoever it is."""
+
+    def context(self) -> ssl.SSLContext:
+        if self.root:
+            return ssl.create_default_context(cadata=self.root)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
+
+    def connect(self, context: ssl.SSLContext | None = None, name: str | None = "") -> ssl.SSLSocket:
+        """A handshake; `name`: another SNI, or None. Raises `ssl.SSLError`."""
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        try:
+            return (context or self.context()).wrap_socket(raw, server_hostname=self.name if name == "" else name)
+        except BaseException:
+            raw.close()
+            raise
+
+    def presented(self) -> x509.Certificate:
+        with self.connect(Tls(self.port, self.name).context()) as wire:
+            told = wire.getpeercert(binary_form=True)
+        assert told
+        return x509.load_der_x509_certificate(told)
+
+    def presents(self, serial: int) -> bool:
+        """Whether this certificate alone is served: for a moment after a reload the former worker accepts, too."""
+        with suppress(OSError):
+            return all(self.presented().serial_number == serial for _ in range(16))
+        return False
+
+    def listens(self) -> bool:
+        with suppress(OSError):
+            return bool(self.presented())
+        return False
 
 
 @asynccontextmanager

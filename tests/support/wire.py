@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Self
 
 # Seconds any single read may take; a promise that is longer passes its own.
@@ -56,8 +57,10 @@ class Wire:
     chunked: bool = False
 
     @classmethod
-    async def connect(cls, host: str, port: int, patience: float = PATIENCE) -> Self:
-        reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
+    async def connect(cls, host: str, port: int, patience: float = PATIENCE, source: str | None = None) -> Self:
+        """`source`: the address to come from; every one of 127.0.0.0/8 is this machine's."""
+        local = (source, 0) if source else None
+        reader, writer = await asyncio.open_connection(host, port, limit=1 << 20, local_addr=local)
         return cls(reader, writer, f"{host}:{port}", patience)
 
     async def __aenter__(self) -> Self:
@@ -179,6 +182,7 @@ class Caller:
     patience: float = PATIENCE
     accept: str = BOTH
     last_id: int = 0
+    source: str | None = None
 
     def headers(self, method: str = "", params: Json | None = None) -> list[tuple[str, str]]:
         """The headers a well-behaved client of this era sends with `method`."""
@@ -210,7 +214,7 @@ class Caller:
         return message
 
     async def wire(self) -> Wire:
-        return await Wire.connect(self.host, self.port, self.patience)
+        return await Wire.connect(self.host, self.port, self.patience, self.source)
 
     async def post(self, raw: bytes, headers: Headers | None = None, path: str | None = None) -> Answer:
         """One POST of exactly these bytes on a connection of its own."""
@@ -274,6 +278,15 @@ async def read_reply(wire: Wire, answer: Answer, ident: object) -> Reply:
     assert last.get("id") == ident, last
     assert all("id" not in notice for notice in notices), notices
     return Reply(answer, last, notices)
+
+
+_numbers = count(1)
+
+
+def fresh_address() -> str:
+    """A loopback address that no other client of this process has: limits are per address."""
+    number = next(_numbers)
+    return f"127.{1 + number // 65025 % 250}.{number // 255 % 255}.{1 + number % 254}"
 
 
 def to_header(value: str) -> str:

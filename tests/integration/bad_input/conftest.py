@@ -8,7 +8,7 @@ import pytest
 from tests.integration.bad_input.cast import CONFIG, ENVIRONMENT, KEY, KEYS, MakeCaller
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.programs import keys_file
-from tests.support.wire import Caller
+from tests.support.wire import Caller, fresh_address
 
 
 @pytest.fixture(scope="session", params=["nginx", "direct"])
@@ -20,10 +20,10 @@ def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def client(gateway: Gateway) -> MakeCaller:
-    """Makes clients of the gateway: `client(era, key=…)`."""
+    """Makes clients of the gateway: `client(era, key=…)`, each with an address of its own: many use wrong keys."""
 
     def make(era: str = "legacy", key: str | None = KEY, **more: Any) -> Caller:
-        return Caller(gateway.host, gateway.port, key, era, **more)
+        return Caller(gateway.host, gateway.port, key, era, source=fresh_address(), **more)
 
     return make
 

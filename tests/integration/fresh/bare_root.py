@@ -13,6 +13,7 @@ from pathlib import Path
 
 SUITE = "bookworm"
 USER = "visitor"
+MADE = "var/lib/made"
 MACHINE_SETTINGS = re.compile(
     r"PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT)|UV_\w*INDEX\w*|(no|https?|all)_proxy"
     r"|\w*_CA_(BUNDLE|CERTS|INFO)|\w*CAINFO|SSL_CERT_\w+|npm_config_\w+",
@@ -46,7 +47,9 @@ class BareRoot:
         inner = ["setpriv", "--reuid", owner, "--regid", owner, "--init-groups"] if owner != "root" else []
         folder = self.project if self.outside(self.project).exists() else "/"
         inside = ["chroot", str(self.path), *inner, "sh", "-c", f"cd {folder} && {command}"]
-        mounts = f"mount --rbind /dev {shlex.quote(str(self.path / 'dev'))}"
+        # A mount point of its own, and the kernel's: what containers are made of.
+        place = shlex.quote(str(self.path))
+        mounts = f"mount --rbind {place} {place} && mount --rbind /dev {place}/dev && mount --rbind /sys {place}/sys"
         wrapped = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={self.path / 'proc'}"]
         wrapped += ["--net"] if alone else []
         environment = {name: value for name, value in os.environ.items() if MACHINE_SETTINGS.fullmatch(name)}
@@ -63,12 +66,12 @@ class BareRoot:
         )
 
 
-def make_base(folder: Path) -> None:
-    """Debian's smallest, with python3 and git, in `folder`; nothing is done if it is there already."""
-    if (folder / "usr/bin/git").exists():
+def make_base(folder: Path, packages: str = "python3,git") -> None:
+    """Debian's smallest, with these packages, in `folder`; nothing is done if it is there already."""
+    if (folder / MADE).exists():
         return
-    packages = "--include=python3,git"
-    subprocess.run(["debootstrap", "--variant=minbase", packages, SUITE, folder], check=True, stdout=subprocess.DEVNULL)
+    command = ["debootstrap", "--variant=minbase", f"--include={packages}", SUITE, folder]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     for settings in ("etc/resolv.conf", "etc/apt/apt.conf.d/00proxy"):
         if Path("/", settings).exists():
             shutil.copyfile(Path("/", settings), folder / settings)
@@ -81,6 +84,7 @@ def make_base(folder: Path) -> None:
         if MACHINE_SETTINGS.fullmatch(name) and value.startswith("/") and Path(value).is_file():
             (folder / value.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(value, folder / value.lstrip("/"))
+    (folder / MADE).touch()
 
 
 def copy_of(base: Path, folder: Path, owner: str) -> BareRoot:

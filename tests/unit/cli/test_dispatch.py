@@ -10,8 +10,6 @@ from app.cli import COMMANDS, SERVE_SUMMARY
 from tests.support.programs import ROOT
 from tests.unit.cli.conftest import Shell
 
-NOT_BUILT_YET = ("nginx",)
-
 
 def test_without_a_command_it_prints_every_command_with_its_summary(shell: Shell) -> None:
     done = shell.process()
@@ -33,12 +31,6 @@ def test_a_misspelt_command_is_exit_code_2_with_what_was_meant(shell: Shell, typ
     done = shell.app(typed)
     assert done.code == 2
     assert f"Did you mean `{meant}`?" in done.err
-
-
-@pytest.mark.parametrize("name", NOT_BUILT_YET)
-def test_what_is_not_built_yet_is_absent(shell: Shell, name: str) -> None:
-    assert name not in COMMANDS
-    assert shell.app(name).code == 2
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "serve"])

@@ -51,3 +51,12 @@ def test_a_socket_path_that_is_too_long_for_the_system_is_a_clear_answer(tmp_pat
 def test_an_endpoint_that_is_no_http_url_is_a_clear_answer(url: str) -> None:
     with pytest.raises(UnansweredError, match="MCP_ENDPOINT is not a URL"):
         Endpoint({"MCP_ENDPOINT": url}, None)
+
+
+def test_an_endpoint_without_a_path_is_below_the_prefix_which_no_message_shows() -> None:
+    env = {"MCP_ENDPOINT": "http://127.0.0.1:1/", "MCP_PATH_PREFIX": "a-prefix-of-many-letters,the-former-prefix"}
+    with Endpoint(env, None) as endpoint:
+        assert endpoint.url == "http://127.0.0.1:1/a-prefix-of-many-letters/mcp"
+        assert endpoint.where == "http://127.0.0.1:1/***/mcp (MCP_ENDPOINT)"
+    with Endpoint(env | {"MCP_ENDPOINT": "http://127.0.0.1:1/mcp"}, None) as endpoint:
+        assert endpoint.url == "http://127.0.0.1:1/mcp", "what has a path is meant as it stands"

@@ -1,10 +1,13 @@
 """`healthcheck`: where it asks, and its exit code."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from app.cli.healthcheck import host_name, listener
+from tests.support.gateway import KEY, running_gateway, started_gateway
+from tests.support.processes import eventually
 from tests.unit.cli.conftest import Shell
 
 
@@ -61,3 +64,22 @@ def test_it_loads_no_library(shell: Shell) -> None:
     loaded = set(shell.python(program, MCP_PORT="1").out.split())
     assert "http.client" in loaded
     assert not loaded & {"httpx", "msgspec", "rich", "litestar", "mcp", "asyncio"}
+
+
+def test_where_host_names_are_checked_it_asks_by_one_that_is_served() -> None:
+    with running_gateway(
+        {"mcpServers": {}}, keys={KEY: "one"}, env={"MCP_ALLOWED_HOSTS": "gateway.test,127.0.0.1"}
+    ) as gateway:
+        shell = Shell(gateway.directory)
+        for hosts in ("gateway.test", "gateway.test,127.0.0.1"):
+            done = shell.app("healthcheck", MCP_PORT=str(gateway.port), MCP_HOST="127.0.0.1", MCP_ALLOWED_HOSTS=hosts)
+            assert (done.code, done.err) == (0, "")
+
+
+def test_between_two_containers_it_asks_on_their_socket_below_the_prefix(tmp_path: Path) -> None:
+    own = {"GATEWAY_EDGE_SOCKET": str(tmp_path / "app.sock"), "MCP_PATH_PREFIX": "a-prefix-of-many-letters"}
+    with started_gateway({"mcpServers": {}}, keys={KEY: "one"}, env=own) as gateway:
+        shell = Shell(gateway.directory)
+        eventually(lambda: shell.app("healthcheck", **own).code == 0, 20, "well")
+        wrong = shell.app("healthcheck", **own | {"MCP_PATH_PREFIX": "another-prefix"})
+        assert (wrong.code, wrong.err) == (1, f"unhealthy: {own['GATEWAY_EDGE_SOCKET']}: /health/live answers 404\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import run
-from app.cli.announce import Greeting
+from app.cli.announce import Greeting, closing
 from app.cli.connect import NO_KEY
 from app.config.keys import read_keyring
 from app.config.settings import load_settings
@@ -101,3 +101,12 @@ def test_a_key_of_the_environment_is_shown_on_a_terminal_alone(tmp_path: Path) -
 def test_configs_are_for_the_url_that_clients_use(tmp_path: Path) -> None:
     assert _greeting(tmp_path, MCP_PUBLIC_URL="https://mcp.example.com").url == "https://mcp.example.com/mcp"
     assert _greeting(tmp_path).control == tmp_path / "control.sock"
+
+
+def test_a_prefix_is_printed_on_a_terminal_alone(tmp_path: Path) -> None:
+    prefix = "a-prefix-of-many-letters"
+    assert _greeting(tmp_path, terminal=True, MCP_PATH_PREFIX=prefix).url.endswith(f"/{prefix}/mcp")
+    elsewhere = _greeting(tmp_path, terminal=False, MCP_PATH_PREFIX=prefix)
+    assert elsewhere.url.endswith("/<your prefix>/mcp")
+    assert "MCP_PATH_PREFIX" in elsewhere.about_key
+    assert prefix not in f"{elsewhere}{closing(elsewhere)}"

@@ -5,7 +5,15 @@ import sys
 
 import pytest
 
-from app.config.settings import Settings, SettingsError, endpoint_url, load_settings, public_url
+from app.config.settings import (
+    TUNNEL_TOKEN,
+    Settings,
+    SettingsError,
+    endpoint_url,
+    load_settings,
+    public_url,
+    secrets_of,
+)
 
 LOCAL = {"MCP_HOST": "127.0.0.1"}
 
@@ -36,10 +44,6 @@ def test_an_empty_variable_is_not_set() -> None:
     assert load(MCP_PORT="", MCP_PATH_PREFIX=" ", MCP_WORKERS="") == Settings()
 
 
-def test_the_image_keeps_its_data_in_a_volume() -> None:
-    assert load_settings({}, terminal=False, in_image=True)[0].data_dir == "/data"
-
-
 def test_logs_are_text_on_a_terminal_and_json_elsewhere_unless_said_otherwise() -> None:
     assert load_settings({}, terminal=True)[0].log_format == "text"
     assert load().log_format == "json"
@@ -52,25 +56,83 @@ def test_every_problem_is_told_at_once_with_name_value_and_what_is_allowed() -> 
     assert found[0] == 'MCP_PORT="80800" is not allowed: a number from 1 to 65535'
 
 
+def test_more_workers_than_there_are_stop_the_start_by_name() -> None:
+    (found,) = problems(MCP_WORKERS="2")
+    assert found.startswith("MCP_WORKERS")
+    assert "not supported by this version" in found
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "value"),
     [
-        "MCP_PATH_PREFIX",
-        "MCP_TRUSTED_PROXIES",
-        "MCP_DOMAIN",
-        "MCP_ACME_EMAIL",
-        "CLOUDFLARE_TUNNEL_TOKEN",
-        "MCP_LIMIT_IP",
-        "MCP_LIMIT_KEY",
-        "MCP_LIMIT_STREAMS",
-        "MCP_WORKERS",
+        ("MCP_PATH_PREFIX", "s3cret"),
+        ("MCP_PATH_PREFIX", "s3cret-of-a-prefix;"),
+        ("MCP_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("MCP_DOMAIN", "*.example.com"),
+        ("MCP_ACME_EMAIL", "nobody"),
+        ("MCP_ACME_SERVER", "http://acme.example.com/directory"),
+        ("MCP_ACME_SERVER", "https://acme.example.com/ --force"),
+        ("MCP_LIMIT_IP", "0"),
+        ("MCP_LIMIT_KEY", "many"),
+        ("MCP_LIMIT_STREAMS", "-1"),
     ],
 )
-def test_a_variable_of_a_later_feature_stops_the_start_by_name(name: str) -> None:
-    (found,) = problems(**{name: "s3cret-value"}) if name != "MCP_WORKERS" else problems(MCP_WORKERS="2")
+def test_a_wrong_value_for_the_edge_stops_the_start_by_name_and_shows_no_prefix(name: str, value: str) -> None:
+    (found,) = problems(**{name: value})
     assert found.startswith(name)
-    assert "not supported by this version" in found
+    assert "is not allowed" in found
     assert "s3cret" not in found
+
+
+def test_the_edge_is_set_by_its_variables_and_its_limits_have_defaults() -> None:
+    found = load(
+        MCP_PATH_PREFIX="/first-prefix-of-many-letters/mcp, second-prefix-of-many-letters/",
+        MCP_TRUSTED_PROXIES="10.1.2.3, fd00::/8",
+        MCP_DOMAIN="MCP.Example.com",
+        MCP_ACME_EMAIL="ops@example.com",
+        MCP_ACME_SERVER="https://ca.example.com:9000/acme/directory",
+        MCP_LIMIT_KEY="5",
+        CLOUDFLARE_TUNNEL_TOKEN="token-of-the-tunnel",
+    )
+    assert found.path_prefixes == ("first-prefix-of-many-letters", "second-prefix-of-many-letters")
+    assert found.trusted_proxies == ("10.1.2.3/32", "fd00::/8")
+    assert (found.domains, found.acme_email) == (("mcp.example.com",), "ops@example.com")
+    assert found.acme_server == "https://ca.example.com:9000/acme/directory"
+    assert "staging" in (load(MCP_ACME_SERVER="staging").acme_server or "")
+    assert (found.limit_ip, found.limit_key, found.limit_streams) == (2000, 5, 200)
+    assert "prefix" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, "http://localhost:8080/a-prefix-of-many-letters-1/mcp"),
+        ({"MCP_DOMAIN": "mcp.example.com,other.example.com"}, "https://mcp.example.com/a-prefix-of-many-letters-1/mcp"),
+        ({"MCP_PUBLIC_URL": "https://x.example/mcp"}, "https://x.example/a-prefix-of-many-letters-1/mcp"),
+        (
+            {"MCP_PUBLIC_URL": "https://x.example/another-prefix-12345678/mcp"},
+            "https://x.example/another-prefix-12345678/mcp",
+        ),
+    ],
+)
+def test_the_endpoints_url_holds_the_first_prefix_once(env: dict[str, str], expected: str) -> None:
+    assert endpoint_url(load(MCP_PATH_PREFIX="a-prefix-of-many-letters-1,another-prefix-12345678", **env)) == expected
+
+
+def test_a_prefix_that_can_be_guessed_warns_and_is_not_shown() -> None:
+    (line,) = warnings(MCP_PATH_PREFIX="fourteen-chars")
+    assert line.startswith("MCP_PATH_PREFIX")
+    assert "fourteen" not in line
+    assert warnings(MCP_PATH_PREFIX="twenty-two-characters-") == ()
+
+
+def test_what_of_the_environment_is_secret() -> None:
+    env = {"MCP_API_KEYS": "key-one-12:a, key-two-12:b", "MCP_PATH_PREFIX": "a-prefix-1", TUNNEL_TOKEN: "token"}
+    assert list(secrets_of(load(**env), env)) == ["key-one-12", "key-two-12", "a-prefix-1", "token"]
+
+
+def test_pages_of_the_domain_may_call() -> None:
+    assert load(MCP_DOMAIN="mcp.example.com").allows_origin()("https://mcp.example.com")
 
 
 def test_one_worker_is_what_there_is() -> None:

@@ -1,6 +1,8 @@
 """Who is calling."""
 
 import hashlib
+import statistics
+import time
 
 import pytest
 
@@ -11,10 +13,12 @@ from app.downstream.authenticators import (
     MISSING,
     OPERATOR,
     Authenticator,
-    Way,
     host_name,
     is_local,
 )
+from app.downstream.callers import Way
+from app.downstream.penalties import AT_ONCE
+from app.protocol.faults import Kind
 from app.relay.policy import Grant
 from tests.unit.downstream.wire import scope
 
@@ -91,3 +95,43 @@ def test_behind_our_nginx_the_peer_is_who_it_says() -> None:
 
 def test_a_host_header_is_read_without_its_port() -> None:
     assert [host_name(host) for host in ("a:1", "a", "[::1]:1", "")] == ["a", "a", "::1", ""]
+
+
+def test_unknown_keys_of_one_address_are_refused_otherwise_after_a_while_and_a_known_key_never() -> None:
+    asked = authenticator("edge")
+
+    def seen(address: bytes, key: bytes | None) -> list[tuple[bytes, bytes]]:
+        return [(b"x-real-ip", address), *(bearer(b"Bearer " + key) if key else [])]
+
+    kinds = [asked.refuse(scope(headers=seen(b"192.0.2.1", b"wrong-key"))).kind for _ in range(AT_ONCE + 5)]
+    assert kinds == [Kind.UNAUTHENTICATED] * AT_ONCE + [Kind.THROTTLED] * 5
+    fault = asked.refuse(scope(headers=seen(b"192.0.2.1", b"wrong-key")))
+    assert 0 < (fault.retry_after or 0) <= 3
+    assert asked.identify(scope(headers=seen(b"192.0.2.1", KEY))) is ANN
+    assert asked.refuse(scope(headers=seen(b"192.0.2.2", b"wrong-key"))).kind is Kind.UNAUTHENTICATED
+    assert asked.refuse(scope(headers=seen(b"192.0.2.1", None))).kind is Kind.UNAUTHENTICATED, "no key is no guess"
+
+
+def test_no_wrong_key_takes_longer_than_another() -> None:
+    """Medians of interleaved trials; a hash of the whole key and one look into a table are all that happens."""
+    expired = b"mgw_expired1_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+    keys = [
+        Key(hashlib.sha256(KEY).digest(), ANN, "test"),
+        Key(hashlib.sha256(expired).digest(), ANN, "x", expires=1.0),
+    ]
+    asked = Authenticator(Settings(), lambda: Keyring(keys), lambda _: "direct")
+    wrong = {
+        "right beginning": KEY[:-1] + b"x",
+        "unknown": b"sk-9876543210-9876543210-9876543210",
+        "expired": expired,
+        "bad checksum": b"mgw_abcdefgh_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG",
+    }
+    scopes = {name: scope(headers=bearer(b"Bearer " + key)) for name, key in wrong.items()}
+    taken: dict[str, list[int]] = {name: [] for name in wrong}
+    for _ in range(2000):
+        for name, found in scopes.items():
+            began = time.perf_counter_ns()
+            assert asked.identify(found) is None
+            taken[name].append(time.perf_counter_ns() - began)
+    medians = {name: statistics.median(times) for name, times in taken.items()}
+    assert max(medians.values()) - min(medians.values()) < 5000, medians

@@ -1,7 +1,11 @@
 """A body is read whole, and never more than the limit."""
 
+import asyncio
+from itertools import count
+
 import pytest
 
+from app.downstream import body
 from app.downstream.body import read_body
 from tests.unit.downstream.wire import Wire, scope
 
@@ -29,3 +33,38 @@ async def test_a_client_that_leaves_in_the_middle_has_sent_nothing() -> None:
         return next(messages)
 
     assert await read_body(scope(), receive, 4) == b""
+
+
+async def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "STALL", 0.05)
+
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    with pytest.raises(TimeoutError):
+        await read_body(scope(), receive, 4)
+
+
+async def test_a_body_that_drips_is_given_up_however_steadily_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "PATIENCE", 0.2)
+    numbers = count()
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(0.01)
+        assert next(numbers) < 1000
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    with pytest.raises(TimeoutError):
+        await read_body(scope(), receive, 1 << 20)
+
+
+async def test_a_large_body_has_the_time_that_its_size_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body, "PATIENCE", 0.01)
+    chunks = [b"x" * body.LEAST_RATE] * 20
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": chunks.pop(), "more_body": bool(chunks)}
+
+    assert len(await read_body(scope(), receive, 1 << 20) or b"") == 20 * body.LEAST_RATE

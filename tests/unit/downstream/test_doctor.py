@@ -7,7 +7,8 @@ import pytest
 from litestar.exceptions import NotFoundException
 
 from app.config.settings import Settings
-from app.downstream.authenticators import Authenticator, Way
+from app.downstream.authenticators import Authenticator
+from app.downstream.callers import Way
 from app.downstream.doctor import Doctor
 from app.downstream.refusals import Refused
 from app.gateway.gateway import Gateway

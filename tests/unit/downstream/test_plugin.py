@@ -115,7 +115,7 @@ async def test_without_a_key_only_preflights_and_health_are_answered(site: Site)
 
 
 async def test_everything_else_is_one_404(site: Site) -> None:
-    for path in ("/", "/nope", "//mcp", "/mcp/x", "/servers", "/servers/a", "/schema", "/openapi.json"):
+    for path in ("/", "/nope", "/mcp/x", "/servers", "/servers/a", "/schema", "/openapi.json"):
         for method in ("GET", "POST", "OPTIONS"):
             wire = await site.ask(method, path, key_of(ANN))
             assert (wire.status, wire.body) == (404, NOT_FOUND), (method, path)

@@ -9,7 +9,6 @@ import pytest
 
 from app.gateway import clock, repeating
 from app.gateway.driver import Driver
-
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog

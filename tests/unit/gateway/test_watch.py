@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.gateway import watch as module
-from app.gateway.watch import Bell, Watch
+from app.gateway.watch import Bell, Watch, mounted_alone
 
 
 class Noted:
@@ -177,6 +177,19 @@ async def test_a_mounted_file_that_was_replaced_outside_is_said_once(tmp_path: P
         os.close(held)
     (reason,) = noted.stale
     assert "mount the directory instead of the file" in reason
+
+
+def test_a_file_that_is_a_mount_of_its_own_is_known_and_no_other(tmp_path: Path) -> None:
+    config = tmp_path / "with blank.json"
+    other = tmp_path / "other.json"
+    mounts = tmp_path / "mountinfo"
+    fields = "36 35 98:0 /from {point} ro,noatime master:1 - ext4 /dev/root ro\n"
+    points = ["/", str(tmp_path), str(config).replace(" ", "\\040")]
+    mounts.write_text("".join(fields.format(point=point) for point in points))
+    assert mounted_alone(config, mounts)
+    assert not mounted_alone(other, mounts)
+    assert not mounted_alone(config, tmp_path / "no such file")
+    assert not mounted_alone(config)
 
 
 def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:

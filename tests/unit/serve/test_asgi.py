@@ -36,9 +36,21 @@ def request(path: str, *headers: tuple[bytes, bytes]) -> Any:
 async def test_it_is_made_from_the_environment_and_tells_browsers_what_they_may_read(folder: Path) -> None:
     app: Any = asgi.create_app()
     wire = Wire()
-    await app(request("/nowhere", (b"origin", b"http://localhost:3000")), wire.receive, wire.send)
-    assert wire.status == 404
+    await app(request("/mcp", (b"origin", b"http://localhost:3000")), wire.receive, wire.send)
+    assert wire.status == 401
     assert wire.headers[b"access-control-allow-origin"] == b"http://localhost:3000"
+
+
+async def test_it_answers_below_its_prefix_and_nowhere_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_PATH_PREFIX", "a-prefix-of-many-letters-1")
+    app: Any = asgi.create_app()
+    for path, status in (
+        ("/mcp", 404), ("/doctor", 404), ("/a-prefix-of-many-letters-1/mcp", 401),
+        ("/a-prefix-of-many-letters-1/doctor", 404), ("/a-prefix-of-many-letters-1/x", 404),
+    ):  # fmt: skip
+        wire = Wire()
+        await app(request(path), wire.receive, wire.send)
+        assert wire.status == status, path
 
 
 def test_without_a_config_it_is_not_made_and_both_paths_are_named(folder: Path) -> None:

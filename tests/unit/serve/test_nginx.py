@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.config.settings import Settings
 from app.serve import nginx, sockets
 from app.serve.errors import StartError
 from tests.support.gateway import free_port
@@ -52,12 +53,12 @@ def test_the_configuration_is_written_checked_and_run_in_the_foreground(tmp_path
     opened = sockets.listen_tcp("127.0.0.1", free_port())
     binary = nginx.find()
     assert binary
-    command = nginx.configure(binary, tmp_path, tmp_path / "app.sock", opened, 2048)
+    command = nginx.configure(binary, tmp_path, tmp_path / "app.sock", opened, Settings(max_body=2048))
     assert command[-2:] == ["-g", "daemon off;"]
     text = (tmp_path / "nginx.conf").read_text()
     assert "client_max_body_size 2048;" in text
     assert (tmp_path / "snippets" / "proxy.conf").exists()
-    assert stat.S_IMODE((tmp_path / "nginx.conf").stat().st_mode) & 0o022 == 0
+    assert stat.S_IMODE((tmp_path / "nginx.conf").stat().st_mode) == 0o600, "it may hold the prefix"
     sockets.close(opened)
 
 
@@ -75,7 +76,7 @@ def test_an_nginx_that_refuses_is_an_error_with_its_words_and_the_way_out(
     tmp_path: Path, listening: list[socket.socket], script: str, said: str
 ) -> None:
     with pytest.raises(StartError, match=said) as caught:
-        nginx.configure(_program(tmp_path, script), tmp_path, tmp_path / "a", listening, 1)
+        nginx.configure(_program(tmp_path, script), tmp_path, tmp_path / "a", listening, Settings())
     assert "MCP_EDGE=no" in str(caught.value)
 
 
@@ -83,12 +84,12 @@ def test_a_directory_that_cannot_stand_in_a_configuration_is_an_error_that_names
     tmp_path: Path, listening: list[socket.socket]
 ) -> None:
     with pytest.raises(StartError, match="TMPDIR"):
-        nginx.configure("nginx", tmp_path / "with space", tmp_path / "a", listening, 1)
+        nginx.configure(nginx.find() or "", tmp_path / "with space", tmp_path / "a", listening, Settings())
 
 
 def test_an_nginx_that_cannot_be_run_is_an_error(tmp_path: Path, listening: list[socket.socket]) -> None:
     with pytest.raises(StartError, match="does not run"):
-        nginx.configure(str(tmp_path / "none"), tmp_path, tmp_path / "a", listening, 1)
+        nginx.configure(str(tmp_path / "none"), tmp_path, tmp_path / "a", listening, Settings())
 
 
 def test_its_lines_become_ours_with_their_level() -> None:
@@ -118,3 +119,26 @@ def test_a_cut_connection_is_told_from_an_alert() -> None:
     assert nginx.tells_of_a_cut(cut)
     assert nginx.tells_of_a_cut("aborting")
     assert not nginx.tells_of_a_cut("worker process 7 exited on signal 9")
+
+
+def test_its_version_is_read_and_an_unknown_one_is_the_oldest(tmp_path: Path) -> None:
+    assert nginx.version(_program(tmp_path, "echo 'nginx version: nginx/1.30.2 (x)' >&2")) == (1, 30, 2)
+    assert nginx.version(_program(tmp_path, "echo 'something else' >&2")) == nginx.OLDEST
+
+
+def test_the_request_that_nginx_quotes_in_an_error_is_cut_out() -> None:
+    line = (
+        b"2026/11/22 12:00:00 [error] 12#12: *1 connect() to unix:/x failed (2: No such file), client: 192.0.2.1, "
+        b'server: , request: "POST /prefix/mcp?key=k HTTP/1.1", upstream: "http://unix:/x:/prefix/mcp", host: "h"'
+    )
+    [(_, text)] = nginx.relay(line)
+    assert text == "*1 connect() to unix:/x failed (2: No such file), client: 192.0.2.1"
+
+
+def test_the_access_log_is_written_where_its_logger_is_heard(tmp_path: Path) -> None:
+    for level, expected in (("INFO", "/dev/stderr access"), ("WARNING", "access_log off;")):
+        logging.getLogger("nginx.access").setLevel(level)
+        settings = nginx.edge_settings(Settings(), "plain", tmp_path, "/s", [("127.0.0.1", 80)])
+        nginx.write(tmp_path, settings)
+        assert expected in (tmp_path / "snippets" / "access-log.conf").read_text()
+    logging.getLogger("nginx.access").setLevel(logging.NOTSET)

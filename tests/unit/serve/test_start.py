@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,28 @@ def test_a_failure_leaves_nothing_open_behind(here: Path, monkeypatch: pytest.Mo
         Start(settings, {})
     socket.create_server((settings.host, settings.port)).close()
     assert [path.name for path in here.rglob("*")] == ["data"]
+
+
+def test_servers_get_a_home_that_can_be_written(
+    here: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _ready(here)
+    monkeypatch.setenv("HOME", str(here / ".env" / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    _, env = read_settings()
+    assert os.access(env["HOME"], os.W_OK)
+    assert "HOME=" in caplog.text
+
+
+def test_a_config_that_we_may_not_read_is_not_called_missing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _ready(here)
+    real = os.stat
+
+    def refusing(path: object, **more: object) -> object:
+        if str(path) == "mcp_config.json":
+            raise PermissionError(13, "Permission denied")
+        return real(path, **more)  # type: ignore[call-overload] # a test
+
+    monkeypatch.setattr(os, "stat", refusing)
+    with pytest.raises(StartError, match=rf"mcp_config.json: we run as uid {os.geteuid()} and may not read it"):
+        read_settings()

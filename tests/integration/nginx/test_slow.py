@@ -1,0 +1,69 @@
+"""Clients that send slowly, or not at all, are cut off in bounded time, behind nginx and without it (B15, B16)."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.gateway import KEY, Gateway, running_gateway
+from tests.support.wire import Wire, fresh_address
+
+BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
+
+
+@pytest.fixture(scope="module", params=["nginx", "direct"])
+def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    with running_gateway({"mcpServers": {}}, keys={KEY: "one"}, edge=request.param == "nginx") as running:
+        yield running
+
+
+async def cut_off(
+    gateway: Gateway, path: str, pause: float | None, *, key: str = KEY, limit: float = 50
+) -> tuple[float, bytes]:
+    """Seconds until a body that drips a byte each `pause` (None: stalls) was cut off, and the answer."""
+    async with await Wire.connect(gateway.host, gateway.port, limit, fresh_address()) as wire:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        began = time.monotonic()
+        await wire.send(f"{head}Content-Length: 1000000\r\n\r\n{{".encode())
+        received = b""
+        while time.monotonic() - began < limit:
+            try:
+                async with asyncio.timeout(pause or limit):
+                    piece = await wire.reader.read(65536)
+            except TimeoutError:
+                await wire.send(b"x")
+                continue
+            except ConnectionError:
+                break
+            if not piece:
+                break
+            received += piece
+        else:
+            raise AssertionError(f"still open after {limit} s")
+        return time.monotonic() - began, received
+
+
+async def test_b16_a_body_that_stalls_or_drips_is_cut_off_while_others_are_served(gateway: Gateway) -> None:
+    async with asyncio.TaskGroup() as clients:
+        stalled = clients.create_task(cut_off(gateway, "/mcp", None))
+        dripping = clients.create_task(cut_off(gateway, "/mcp", 0.5))
+        strange = clients.create_task(cut_off(gateway, "/mcp", 0.5, key="wrong-key-1"))
+        nowhere = clients.create_task(cut_off(gateway, "/nowhere", 0.5))
+        async with await Wire.connect(gateway.host, gateway.port) as wire:
+            for _ in range(20):
+                headers = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
+                assert (await wire.request("POST", "/mcp", headers, BODY)).status == 200
+                await asyncio.sleep(0.5)
+    assert 9 < stalled.result()[0] < 17
+    assert 19 < dripping.result()[0] < 40
+    assert dripping.result()[1].startswith(b"HTTP/1.1 408 ")
+    assert b'"too_slow"' in dripping.result()[1]
+    assert strange.result()[1].startswith(b"HTTP/1.1 401 ")
+    assert nowhere.result()[1].startswith(b"HTTP/1.1 404 ")
+    assert strange.result()[0] < 20
+    assert nowhere.result()[0] < 20
+    assert gateway.is_live()
+    calls = [line for line in gateway.log().splitlines() if '"app.call"' in line]
+    assert len([line for line in calls if '"ping"' in line]) == 20, "of what never came whole nothing was called"
