@@ -33,13 +33,9 @@ class Handover:
 
     def came_by(self, server: object) -> Literal["edge", "control", "direct"]:
         """How a request came, from the ASGI scope's `server`: `(path, None)`, `(address, port)` or None."""
-        match server:
-            case (str(name), None) if name and name == self.edge_socket:
-                return "edge"
-            case (str(name), None) if name and name == self.control_socket:
-                return "control"
-            case _:
-                return "direct"
+        if not isinstance(server, tuple) or server[1] is not None or not server[0]:
+            return "direct"
+        return "edge" if server[0] == self.edge_socket else "control" if server[0] == self.control_socket else "direct"
 
     def to_env(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}

@@ -68,3 +68,33 @@ async def test_a_large_body_has_the_time_that_its_size_takes(monkeypatch: pytest
         return {"type": "http.request", "body": chunks.pop(), "more_body": bool(chunks)}
 
     assert len(await read_body(scope(), receive, 1 << 20) or b"") == 20 * body.LEAST_RATE
+
+
+@pytest.mark.parametrize("chunks", [(b"abcd",), (b"ab", b"cd")])
+async def test_a_body_that_comes_after_its_head_is_waited_for(chunks: tuple[bytes, ...]) -> None:
+    wire = Wire(*chunks)
+
+    async def receive() -> object:
+        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        return await wire.receive()
+
+    assert await read_body(scope(), receive, 4) == b"abcd"  # type: ignore[arg-type] # whatever the wire says
+
+
+async def test_whoever_gives_up_waiting_is_heard_by_what_is_waited_for() -> None:
+    ended = asyncio.Event()
+
+    async def receive() -> dict[str, object]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return {}
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(read_body(scope(), receive, 4))
+        await asyncio.sleep(0)
+        reading.cancel()
+    assert reading.cancelled()
+    assert ended.is_set()
