@@ -8,6 +8,6 @@ def test_all_events_of_a_stream_are_timed() -> None:
     found = events(1, 60)
     assert 0 < found.direct_p50 <= found.direct_p99
     assert 0 < found.nginx_p50 <= found.nginx_p99
-    [promise] = [promise for promise in promises([], None, [], found) if "nginx" in promise.text]
+    [promise] = [promise for promise in promises([], None, [], timed=found) if "nginx" in promise.text]
     assert promise.value == found.added
     assert promise.bound == 1
