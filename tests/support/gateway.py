@@ -81,9 +81,10 @@ class Gateway:
     def nginx_worker(self) -> Seen:
         return self._below("nginx: master", "nginx: worker")
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        """Status and body of one GET on a connection of its own."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
+    def get(self, path: str, headers: Mapping[str, str] | None = None, source: str = "") -> tuple[int, bytes]:
+        """Status and body of one GET on a connection of its own, from the address `source` if there is one."""
+        address = (source, 0) if source else None
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=5, source_address=address)
         try:
             connection.request("GET", path, headers=dict(headers or {}))
             answer = connection.getresponse()

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.processes import eventually
-from tests.support.wire import Caller, Reply
+from tests.support.wire import Caller, Reply, fresh_address
 
 KEYS = {name: f"sk-test-key-of-enough-length-0123456789-{name}" for name in ("ann", "bob", "cut")}
 RELOADED = "config reloaded:"
@@ -51,7 +51,9 @@ class Place:
         return json.loads(body)
 
     def refuses(self, client: str) -> bool:
-        return self.gateway.get("/health", {"Authorization": f"Bearer {KEYS[client]}"})[0] == 401
+        """From an address of its own: whoever shows unknown keys for long is told to slow down."""
+        headers = {"Authorization": f"Bearer {KEYS[client]}"}
+        return self.gateway.get("/health", headers, fresh_address())[0] == 401
 
     def details(self, server: str) -> dict[str, Any]:
         return self.health()["details"].get(server, {})
