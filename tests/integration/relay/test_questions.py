@@ -48,7 +48,7 @@ def caller(house: Gateway, key: str = WIDE, era: str = "modern", **more: Any) ->
 async def listed(house: Gateway) -> None:
     async def all_there() -> bool:
         tools = (await caller(house).ask("tools/list")).result["tools"]
-        return {tool["name"].partition("__")[0] for tool in tools} == {"asker", "modern", "local"}
+        return {tool["name"].partition("__")[0] for tool in tools} == {"asker", "modern", "local", "rooted"}
 
     await until(all_there, "all four servers are listed", 30)
 
