@@ -163,7 +163,7 @@ async def test_a_key_has_so_many_streams_and_calls_beside_them(tight: Gateway) -
     finally:
         for wire in wires:
             await wire.close()
-    refused = [line for line in lines_of(tight) if line["limit"] == "connections"]
+    refused = eventually(lambda: [line for line in lines_of(tight) if line["limit"] == "connections"], what="a refusal")
     assert [line["status"] for line in refused] == [429]
 
 
