@@ -310,7 +310,7 @@ LEDGER: dict[str, Requirement] = {
     "features.declared": Requirement(
         "Tools, prompts, resources and completions are declared where they are offered.", "server/tools#capabilities",
         ("unit/relay/test_view.py::test_capabilities_are_those_of_visible_servers_that_are_relayed",
-         f"{LISTS}::test_a_client_of_a_server_with_tools_alone_is_offered_tools_alone"),
+         f"{LISTS}::test_a_client_is_offered_what_its_servers_have_and_a_session_what_they_may_come_to_have"),
     ),
     "lists.answered": Requirement(
         "Who declares a capability answers its list.", "server/tools#capabilities",

@@ -14,7 +14,8 @@ import msgspec
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Fault
 from app.protocol.versions import Era
-from app.relay.events import Failed, Finished, Noticed, PeerError, Request, Result, UpstreamEvent
+from app.relay import questions
+from app.relay.events import Failed, Finished, NeedsInput, Noticed, PeerError, Request, Result, UpstreamEvent
 from app.upstream.leases import Lease
 from app.upstream.registry import UpstreamRegistry
 from app.upstream.upstream import State, Upstream
@@ -56,7 +57,10 @@ class Call:
     def sink(self, event: UpstreamEvent) -> None:
         if isinstance(event, Noticed):
             self.notices.append(event)
-        else:
+        elif isinstance(event, NeedsInput):  # as the driver has it for a client that cannot be asked
+            for key, question in event.question.requests.items():
+                self.lease.answer(key, questions.declined(questions.read(question)))
+        elif isinstance(event, Finished | Failed):
             self.last.append(event)
             self.ended.set()
 
