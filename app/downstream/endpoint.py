@@ -41,6 +41,7 @@ from app.protocol.versions import ASSUMED_LEGACY, LATEST_LEGACY, LEGACY_VERSIONS
 from app.relay import logs
 from app.relay.answerable import of_session
 from app.relay.events import Result
+from app.relay.hints import UNHINTED
 from app.relay.view import View
 
 log = logging.getLogger("app.downstream")
@@ -268,7 +269,9 @@ class Endpoint:
                 assert inbound.method is not None, "only known methods get here"
                 await gateway.listed(view)
                 view, asked = self._view(visit), inbound.message.method
-                hint = hint_for(gateway.current, view, asked, inbound.method.capability)
+                # Only the modern era is told for how long a list is good.
+                modern = inbound.era is Era.MODERN
+                hint = hint_for(gateway.current, view, asked, inbound.method.capability) if modern else UNHINTED
                 result = answers.listing(view, inbound, inbound.method, hint)
         if isinstance(result, Fault):
             await visit.response.reply(result)
