@@ -53,8 +53,8 @@ class ConnectionDispatcher:
     async def run(
         self,
         on_request: OnRequest,  # noqa: ARG002 (the connection answers servers itself)
-        on_notify: OnNotify,  # noqa: ARG002
-        on_notify_intercept: OnNotifyIntercept | None = None,  # noqa: ARG002
+        on_notify: OnNotify,  # noqa: ARG002 (as above: the signature is the SDK's)
+        on_notify_intercept: OnNotifyIntercept | None = None,  # noqa: ARG002 (as above)
         *,
         task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:

@@ -266,7 +266,7 @@ class _Input(asyncio.BaseProtocol):
     def __init__(self, ended: Callable[[], None]) -> None:
         self._ended = ended
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (as above: the exit code says it)
         self._ended()
 
 
