@@ -148,8 +148,6 @@ class Interactive:
             attempt.error = error
         else:
             session = Session(opened, capabilities)
-            # What it asks before its first call waits for that one.
-            opened.connection.inquiries.attribute = session.whose
             self._sessions.append(session)
             self._heard(session, lambda: self._drop(session))
         finally:

@@ -31,6 +31,9 @@ REMOTE_PROBE_TIMEOUT = 5.0
 # What an HTTP+SSE endpoint answers to a POST of `initialize` (2025-03-26, backwards compatibility).
 _NOT_STREAMABLE = frozenset({400, 404, 405})
 
+# The capabilities of a session that several share, or nobody stands behind.
+NOTHING = b"{}"
+
 T = TypeVar("T")
 Wire = Literal["stdio", "http", "sse"]
 TransportFactory = Callable[[ServerSpec, Wire, Era], Transport]
@@ -70,7 +73,7 @@ class Opener:
             case "auto" | "mirror":
                 return await self._probing(verdict)
 
-    async def another(self, era: Era, sse: bool = False, capabilities: bytes = b"{}") -> Opened:
+    async def another(self, era: Era, sse: bool = False, capabilities: bytes = NOTHING) -> Opened:
         """One more session in a given era. Raises `EraRefused` where the server has not got it.
 
         `capabilities`: the JSON object of those that a legacy session declares; a modern one declares none of its own.
@@ -126,7 +129,7 @@ class Opener:
 
         return await _or_close(connection, probe())
 
-    async def _legacy(self, other: bool | None, sse: bool = False, told: bytes = b"{}") -> Opened:
+    async def _legacy(self, other: bool | None, sse: bool = False, told: bytes = NOTHING) -> Opened:
         match self._spec.kind:
             case "stdio":
                 return await self._initialized("stdio", other, told)
@@ -150,6 +153,10 @@ class Opener:
 
     async def _initialized(self, wire: Wire, other: bool | None, told: bytes) -> Opened:
         connection = await self._connect(wire, Era.LEGACY)
+
+        if told != NOTHING:
+            # A client stands behind this session: what the server asks from here on waits for its first call.
+            connection.inquiries.attribute = lambda: None
 
         async def shake() -> Opened:
             found = await (await _steps()).initialize(connection, msgspec.json.decode(told))

@@ -22,7 +22,7 @@ from app.upstream.connection import Connection
 from app.upstream.errors import EraRefused, UpstreamError
 from app.upstream.interactive import Interactive
 from app.upstream.leases import Asker, Lease, Session
-from app.upstream.opening import Opened, Opener
+from app.upstream.opening import NOTHING, Opened, Opener
 
 log = logging.getLogger("app.upstream")
 
@@ -101,7 +101,7 @@ class Pool:
             if opening is None:
                 opening = self._opening[slot] = _Opening()
                 # In a task of the pool's: whoever asked first may give up, and others wait for the same session.
-                self._tasks.start_soon(self._open, slot, opening, asker.capabilities if asker else b"{}")
+                self._tasks.start_soon(self._open, slot, opening, asker.capabilities if asker else NOTHING)
             await opening.done.wait()
             if opening.error:
                 raise opening.error
@@ -140,7 +140,7 @@ class Pool:
 
     async def _open(self, slot: Slot, opening: "_Opening", capabilities: bytes) -> None:
         era, _ = slot
-        declared = capabilities if self._dedicated else b"{}"  # what everybody shares declares nothing
+        declared = capabilities if self._dedicated else NOTHING  # what everybody shares declares nothing
         try:
             await self._make_room()
             opened = await self._opener.another(era, self._first.opened.sse, declared)

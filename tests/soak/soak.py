@@ -15,7 +15,7 @@ from tests.bench.gateway import echo_http
 from tests.soak.edits import Editor
 from tests.soak.gauge import COUNTED, Reading, back_at, settled
 from tests.soak.load import Load, until_listed
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import UNLIMITED, Gateway, running_gateway
 from tests.support.programs import SERVERS, Entry, workbench
 from tests.support.wire import Caller
 
@@ -111,7 +111,7 @@ def gateway_with_edits() -> Iterator[tuple[Gateway, Editor]]:
     with echo_http() as (_, port):
         kept = {**{name: workbench(name) for name in CALM}, "remote": {"url": f"http://127.0.0.1:{port}/mcp"}}
         config = {"mcpServers": kept}
-        live = {"MCP_LIVE_RELOAD": "true"}
+        live = {"MCP_LIVE_RELOAD": "true", **UNLIMITED}
         with running_gateway(config, keys={KEY: "one"}, env=live, edge=True, app=COUNTED) as gateway:
             editor = Editor(gateway.directory / "mcp_config.json", kept)
             editor.restore()

@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STARTED_WITHIN = 20.0
 STOPPED_WITHIN = 20.0
 KEY = "sk-test-key-of-enough-length-0123456789"
+# For tests under load: a fast machine calls more often than one key or address may.
+UNLIMITED = {"MCP_LIMIT_IP": "100000", "MCP_LIMIT_KEY": "100000"}
 
 
 @dataclass

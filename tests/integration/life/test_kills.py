@@ -11,7 +11,7 @@ import pytest
 
 from app.serve.orphans import descendants
 from tests.soak.load import Load, until_listed
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import UNLIMITED, Gateway, running_gateway
 from tests.support.processes import Seen, eventually, survivors
 from tests.support.programs import SERVERS, workbench
 from tests.support.wire import Caller
@@ -99,7 +99,7 @@ def config(mark: Path) -> dict[str, object]:
 @pytest.mark.timeout(300)
 async def test_after_each_of_fifty_kills_it_serves_within_two_seconds_and_nothing_is_left(tmp_path: Path) -> None:
     took: dict[str, list[float]] = {name: [] for name in VICTIMS}
-    with running_gateway(config(tmp_path), keys={KEY: "one"}, edge=True) as gateway:
+    with running_gateway(config(tmp_path), keys={KEY: "one"}, env=UNLIMITED, edge=True) as gateway:
         load = Load(gateway, CHILDREN, clients=8)
         await until_listed(gateway, lambda: [*CHILDREN, "stubborn"])
         before = len(gateway.tree())

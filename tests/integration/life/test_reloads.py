@@ -7,7 +7,7 @@ import pytest
 from tests.soak.edits import Editor
 from tests.soak.gauge import COUNTED, back_at, settled
 from tests.soak.load import Load, until_listed
-from tests.support.gateway import running_gateway
+from tests.support.gateway import UNLIMITED, running_gateway
 from tests.support.programs import workbench
 
 RELOADS = 200
@@ -21,7 +21,7 @@ KEY = "key-of-the-one-who-calls-0123456789"
 @pytest.mark.timeout(240)
 async def test_two_hundred_reloads_fail_no_call_and_leave_nothing() -> None:
     kept = {name: workbench(name) for name in CALM}
-    environment = {"MCP_LIVE_RELOAD": "true"}
+    environment = {"MCP_LIVE_RELOAD": "true", **UNLIMITED}
     with running_gateway({"mcpServers": kept}, keys={KEY: "one"}, env=environment, edge=True, app=COUNTED) as gateway:
         editor = Editor(gateway.directory / "mcp_config.json", kept)
         editor.restore()

@@ -9,7 +9,7 @@ from collections import Counter
 import httpx
 
 from tests.integration.nginx.access_log import lines_of
-from tests.support.gateway import KEY, Gateway, running_gateway
+from tests.support.gateway import KEY, UNLIMITED, Gateway, running_gateway
 from tests.support.processes import eventually
 from tests.support.programs import workbench
 from tests.support.wire import Caller, Wire, until
@@ -26,7 +26,8 @@ def workers(gateway: Gateway) -> set[int]:
 
 async def test_six_reloads_fail_no_call_and_repeat_none() -> None:
     """A kept connection may be closed while nothing is on it: then a client opens another, as this one does."""
-    with running_gateway({"mcpServers": {"bench": workbench("bench")}}, keys={KEY: "one"}, edge=True) as gateway:
+    servers = {"mcpServers": {"bench": workbench("bench")}}
+    with running_gateway(servers, keys={KEY: "one"}, env=UNLIMITED, edge=True) as gateway:
         master = gateway.nginx().pid
         answered, over, closed = Counter[int](), asyncio.Event(), 0
         params = {"name": "bench__whoami", "arguments": {}}

@@ -134,3 +134,14 @@ async def test_another_session_is_of_the_era_asked_for_or_refused() -> None:
         await opener.another(MODERN)
     with pytest.raises(EraRefused, match="HTTP\\+SSE"):
         await Opener(spec("sse"), server.makes).another(MODERN)
+
+
+@pytest.mark.parametrize(("capabilities", "waits"), [(b"{}", False), (b'{"roots":{}}', True)])
+async def test_what_a_server_asks_while_a_clients_session_opens_waits_for_its_first_call(
+    capabilities: bytes, waits: bool
+) -> None:
+    server = ScriptedServer(LEGACY)
+    opened = await Opener(spec("stdio"), server.makes).another(LEGACY, capabilities=capabilities)
+    opened.connection.received(b'{"jsonrpc":"2.0","id":"r1","method":"roots/list"}')
+    declined = any("error" in message for wire in server.wires for message in wire.messages)
+    assert declined is not waits
