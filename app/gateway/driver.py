@@ -253,7 +253,6 @@ class Driver:
                     self._tries.streamed = True
                     await response.stream(notice)
                     self._note(response)
-                    self._clock.told()
                 case Ask() | Unask():
                     await self._ask(effect, response)
                 case AnswerUpstream(key, given):
