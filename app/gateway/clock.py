@@ -10,8 +10,9 @@ from math import inf
 
 from app.gateway.inbox import Signal
 
-# Silence until a client that takes streams gets one, and between the comments that keep it open: below the idle limits
-# of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
+# Until a client that takes streams gets one, and between the comments that keep it open: below the idle limits of
+# proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder). Not put off by what is passed on:
+# whether any of it reaches the client is the client's side to know.
 COMMIT_AFTER = 5.0
 HEARTBEAT = 15.0
 
@@ -35,10 +36,6 @@ class CallClock:
     def restart(self, seconds: float = 0.0) -> None:
         """A sign of life: silence is counted from now on, up to `seconds` where they are not the server's."""
         self._silent_at = self._loop.time() + (seconds or self._silence)
-
-    def told(self) -> None:
-        """Something was written to the client."""
-        self._quiet_at = self._loop.time() + HEARTBEAT
 
     def away(self) -> None:
         """There is no client to be shown anything."""

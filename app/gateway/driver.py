@@ -249,7 +249,6 @@ class Driver:
                     self._streamed = True
                     await response.stream(notice)
                     self._note(response)
-                    self._clock.told()
                 case Ask() | Unask():
                     await self._ask(effect, response)
                 case AnswerUpstream(key, given):

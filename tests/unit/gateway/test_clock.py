@@ -46,15 +46,14 @@ async def test_a_sign_of_life_puts_off_silence_and_not_the_end(put: asyncio.Queu
     assert await first(put) is Signal.OVERDUE
 
 
-async def test_a_client_is_shown_that_the_call_lives_unless_it_was_told_something_or_is_away(
+async def test_a_client_is_shown_that_the_call_lives_unless_it_is_away(
     put: asyncio.Queue[Signal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "COMMIT_AFTER", 0.02)
     quiet = running(put)
     assert await first(put) is Signal.QUIET
     quiet.stop()
-    busy, away = running(put), running(put)
-    busy.told()
+    away = running(put)
     away.away()
     await asyncio.sleep(0.1)
     assert put.empty()
@@ -62,7 +61,6 @@ async def test_a_client_is_shown_that_the_call_lives_unless_it_was_told_somethin
     away.back()
     away.run()
     assert await first(put) is Signal.QUIET
-    busy.stop()
     away.stop()
 
 
