@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from tests.integration.notify.listeners import NARROW, WIDE, caller
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import NARROW, WIDE, caller
 from tests.support.programs import SERVERS, keys_file, listening, workbench
 from tests.support.wire import Caller, names, until
 

@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from tests.integration.notify.listeners import caller
 from tests.support.gateway import Gateway
+from tests.support.listeners import caller
 from tests.support.pairs import each_pair
 from tests.support.wire import Caller, until
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.notify.listeners import listening as listening_to
 from tests.integration.translate.conftest import ANN, POLYGLOT, Make
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import listening as listening_to
 from tests.support.programs import keys_file, listening
 from tests.support.wire import Caller, until
 
