@@ -75,6 +75,7 @@ CASES: dict[str, tuple[bytes, set[int], set[int]]] = {
 @pytest.fixture(scope="module", params=["nginx", "direct"])
 def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
     with running_gateway(CONFIG, keys={KEY: "one"}, edge=request.param == "nginx") as running:
+        running.wait_until_ready()
         yield running
 
 
