@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.place import KEYS, placed, text_of
 from tests.support.pace import within
+from tests.support.place import KEYS, placed, text_of
 from tests.support.processes import eventually
 from tests.support.programs import workbench
 
