@@ -14,6 +14,7 @@ from app.protocol.versions import Era
 from app.relay.catalog import Hint, Members
 from app.relay.events import Disconnected, PeerError, Result
 from app.relay.hints import confined, scope_of
+from app.relay.questions import Read
 
 COMPLETE = msgspec.Raw(b'"complete"')
 # A legacy server gives no hints, and what a client may see depends on its key: fresh for no time, shared with nobody.
@@ -71,6 +72,11 @@ def _integer(raw: msgspec.Raw | None) -> int:
         return msgspec.json.decode(raw, type=int) if raw is not None else 0
     except msgspec.DecodeError:
         return 0
+
+
+def to_question(question: Read) -> Read:
+    """An older server's question in the words of this era, which names no elicitations: the retry is the answer."""
+    return Read(question.method, {name: value for name, value in question.params.items() if name != "elicitationId"})
 
 
 def to_item(members: Members) -> Members:

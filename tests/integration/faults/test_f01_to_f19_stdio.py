@@ -18,7 +18,7 @@ from app.protocol.faults import Fault
 from app.upstream import backoff
 from app.upstream.upstream import State
 from tests.integration.faults.figures import at, latencies, undisturbed, watched_loop
-from tests.integration.faults.place import KEYS, Place, placed, seconds_since, told
+from tests.support.place import KEYS, Place, placed, seconds_since, told
 from tests.support.processes import eventually
 from tests.support.programs import SERVERS, workbench
 from tests.support.upstreams import ask, fails, lease_of, reaches, running, wayward

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.faults.place import KEYS, Place, placed, seconds_since, text_of, told
-from tests.integration.notify.listeners import listening, stream_headers
 from tests.support.http_wires import seen, wayward_http
+from tests.support.listeners import listening, stream_headers
+from tests.support.place import KEYS, Place, placed, seconds_since, text_of, told
 from tests.support.processes import eventually
 from tests.support.programs import workbench
 from tests.support.wire import Wire

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.faults.place import KEYS, placed, text_of
+from tests.support.place import KEYS, placed, text_of
 from tests.support.processes import eventually
 from tests.support.programs import workbench
 

@@ -20,8 +20,8 @@ from app.upstream import heartbeat
 from app.upstream.errors import UpstreamError
 from app.upstream.upstream import State, Upstream
 from tests.integration.faults.figures import watched_loop
-from tests.integration.faults.place import Place, placed, seconds_since, told
 from tests.support.http_wires import remote, seen, wayward_http
+from tests.support.place import Place, placed, seconds_since, told
 from tests.support.processes import eventually, tree_of
 from tests.support.programs import SERVERS, listening
 from tests.support.tls import answering, certificate

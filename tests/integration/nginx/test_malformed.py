@@ -15,7 +15,7 @@ from tests.integration.nginx.raw import exchange, parsed
 from tests.support.gateway import KEY, Gateway, running_gateway
 from tests.support.processes import eventually
 from tests.support.programs import workbench
-from tests.support.wire import Caller, Wire, until
+from tests.support.wire import Caller, until
 
 CONFIG = {"mcpServers": {"bench": workbench("bench")}}
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
@@ -161,23 +161,3 @@ async def test_b11_a_host_that_is_not_ours_is_refused_where_hosts_are_named() ->
         ):  # fmt: skip
             answer = await asyncio.to_thread(exchange, named, post(LENGTH, "Connection: close", host=f"Host: {host}"))
             assert parsed(answer)[0] == status, host
-
-
-async def test_b15_headers_that_drip_are_cut_off(gateway: Gateway) -> None:
-    if not has_nginx(gateway):
-        pytest.skip("without nginx nobody does: the start says so")
-    async with await Wire.connect(gateway.host, gateway.port, 12) as wire:
-        began = time.monotonic()
-        await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
-        while time.monotonic() - began < 10:
-            try:
-                async with asyncio.timeout(1):
-                    piece = await wire.reader.read(100)
-            except TimeoutError:
-                await wire.send(b"X-A: b\r\n")
-                continue
-            except ConnectionError:
-                break
-            if not piece:
-                break
-        assert 4 < time.monotonic() - began < 7

@@ -7,8 +7,8 @@ from itertools import count
 
 import pytest
 
-from tests.integration.notify.listeners import NARROW, WIDE, caller
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import NARROW, WIDE, caller
 from tests.support.programs import SERVERS, keys_file, listening, workbench
 from tests.support.wire import Caller, names, until
 
@@ -24,7 +24,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         config = {
             "near": {"command": program[0], "args": [*program[1:], "stdio"]},
             "old": {"url": f"http://127.0.0.1:{old}/mcp", "era": "legacy"},
-            "new": {"url": f"http://127.0.0.1:{new}/mcp"},
+            "new": {"url": f"http://127.0.0.1:{new}/mcp", "era": "modern"},
             "bench": workbench("bench"),
         }
         with running_gateway({"mcpServers": config}, keys={}, env=env, edge=True) as running:

@@ -13,8 +13,8 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ToolsListChanged
 
-from tests.integration.notify.listeners import NARROW, WIDE, caller, listening
 from tests.support.gateway import Gateway
+from tests.support.listeners import NARROW, WIDE, caller, listening
 from tests.support.wire import names
 
 TOOLS = "tools/list_changed"

@@ -5,8 +5,8 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.integration.notify.listeners import WIDE, caller, listening
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import WIDE, caller, listening
 from tests.support.programs import workbench
 
 TOOLS = "tools/list_changed"

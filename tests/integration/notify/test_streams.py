@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.notify.listeners import NARROW, WIDE, caller, listening, stream_headers
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import NARROW, WIDE, caller, listening, stream_headers
 from tests.support.processes import eventually
 from tests.support.programs import keys_file, workbench
 

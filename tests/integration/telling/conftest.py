@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.notify.listeners import NARROW, WIDE, caller
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import NARROW, WIDE, caller
 from tests.support.programs import SERVERS, keys_file, listening
 from tests.support.wire import Caller, names, until
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.notify.listeners import NARROW, WIDE, Listener, caller, listening
 from tests.support.gateway import Gateway
+from tests.support.listeners import NARROW, WIDE, Listener, caller, listening
 from tests.support.wire import Caller, until
 
 UPDATED = "resources/updated"

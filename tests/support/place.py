@@ -1,4 +1,4 @@
-"""A gateway whose files can be edited and whose servers can be harmed: what the tests of faults share."""
+"""A gateway whose files can be edited and whose servers can be harmed."""
 
 import json
 import os
@@ -74,13 +74,18 @@ class Place:
 
 @contextmanager
 def placed(
-    servers: Servers, directory: Path, *, env: Mapping[str, str] | None = None, wrap: Sequence[str] = ()
+    servers: Servers,
+    directory: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    wrap: Sequence[str] = (),
+    edge: bool = False,
 ) -> Iterator[Place]:
     """A gateway that follows its files. `env` may name another config; its `config` is then for the caller to set."""
     keys = directory / "keys.json"
     write_keys(keys, *KEYS)
     live = {"MCP_LIVE_RELOAD": "true", "MCP_API_KEYS_PATH": str(keys), **(env or {})}
-    with running_gateway({"mcpServers": servers}, keys={}, env=live, wrap=wrap) as gateway:
+    with running_gateway({"mcpServers": servers}, keys={}, env=live, wrap=wrap, edge=edge) as gateway:
         yield Place(gateway, gateway.directory / "mcp_config.json", keys)
 
 
