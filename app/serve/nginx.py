@@ -26,8 +26,8 @@ access = logging.getLogger("nginx.access")
 
 ROOT = Path(__file__).resolve().parents[2] / "nginx"
 MISSING = (
-    "nginx is not on this machine: serving without it, so requests are not limited and slow clients not timed "
-    "out; install nginx, or set MCP_EDGE=no to silence this"
+    "nginx is not on this machine: serving without it, so requests and streams are not limited; install nginx, or "
+    "set MCP_EDGE=no to silence this"
 )
 # Debian keeps nginx where a user's PATH does not look.
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")

@@ -15,6 +15,7 @@ from tests.support.wire import Caller, fresh_address
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     env = {**ENVIRONMENT, **keys_file(KEYS, tmp_path_factory.mktemp("keys"))}
     with running_gateway(CONFIG, keys={}, env=env, edge=request.param == "nginx") as running:
+        running.wait_until_ready()
         yield running
 
 

@@ -173,9 +173,12 @@ def form(message: str) -> Json:
 async def over_stdio() -> None:
     session = Session()
 
+    loop = asyncio.get_running_loop()
+
     def send(message: Json) -> None:
+        # What is said in one turn goes out in one piece: the gateway takes it for what comes together.
         sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
-        sys.stdout.buffer.flush()
+        loop.call_soon(sys.stdout.buffer.flush)
 
     reader = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
