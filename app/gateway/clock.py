@@ -14,11 +14,13 @@ from app.gateway.inbox import Signal
 # proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder). Not put off by what is passed on:
 # whether any of it reaches the client is the client's side to know.
 COMMIT_AFTER = 5.0
+# Until a call is one that lasts.
+SETTLE = 0.02
 HEARTBEAT = 15.0
 
 
 class CallClock:
-    """Begins when it is made. `limits` are seconds: without a sign of life, and in all. Signals from `run` on."""
+    """Counts from when it is made. `limits` are seconds: without a sign of life, and in all."""
 
     __slots__ = ("_end_at", "_loop", "_put", "_quiet_at", "_silence", "_silent_at", "_timer")
 
@@ -44,6 +46,15 @@ class CallClock:
     def back(self) -> None:
         """The client came back, and has been told nothing yet."""
         self._quiet_at = self._loop.time() + COMMIT_AFTER
+
+    def begin(self) -> None:
+        """Say once that the call lasts, and from then on what is due."""
+        self.stop()
+        self._timer = self._loop.call_later(SETTLE, self._settle)
+
+    def _settle(self) -> None:
+        self._put(Signal.SETTLED)
+        self.run()
 
     def run(self) -> None:
         """Signal what is due, now and from now on."""

@@ -69,3 +69,20 @@ async def test_a_stopped_clock_says_nothing(put: asyncio.Queue[Signal]) -> None:
     stopped.stop()
     await asyncio.sleep(0.05)
     assert put.empty()
+
+
+async def test_a_call_that_lasts_is_said_to_once_before_anything_else_is_due(put: asyncio.Queue[Signal]) -> None:
+    CallClock(put.put_nowait, (0.01, LONG)).begin()
+    assert [await first(put), await first(put)] == [Signal.SETTLED, Signal.OVERDUE]
+
+
+async def test_nothing_is_signalled_of_a_call_that_is_over_before_it_lasts(
+    put: asyncio.Queue[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE", 0.001)
+    begun, other = CallClock(put.put_nowait, (LONG, LONG)), CallClock(put.put_nowait, (0.0, LONG))
+    begun.begin()
+    begun.stop()
+    other.begin()
+    assert [await first(put), await first(put)] == [Signal.SETTLED, Signal.OVERDUE]
+    assert put.empty()
