@@ -139,6 +139,7 @@ async def test_a_modern_server_says_which_of_them_it_tells_of(watches: Watches) 
         assert len(watches) == 1
 
 
+@pytest.mark.requirement("feed.again")
 async def test_a_new_life_of_the_server_is_asked_again_and_tells_once_of_each(
     watches: Watches, heard: list[str], era: Era
 ) -> None:
