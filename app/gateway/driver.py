@@ -32,6 +32,7 @@ from app.relay.effects import (
     Effect,
     Keep,
     Park,
+    Pause,
     Release,
     Reply,
     SendUpstream,
@@ -52,6 +53,7 @@ from app.relay.events import (
     PeerError,
     Request,
     Result,
+    Sink,
 )
 from app.relay.exchange import Exchange
 from app.relay.questions import OVER
@@ -69,7 +71,7 @@ RELIST_LIMIT = 5.0
 
 
 class Driver:
-    """Runs one exchange to its end."""
+    """Runs one exchange to its end. `limits` are seconds: without a sign of life, and in all."""
 
     def __init__(
         self, tasks: asyncio.TaskGroup, upstream: Upstream, era: Era, key: str, limits: tuple[float, float]
@@ -96,10 +98,10 @@ class Driver:
         """What the client's session was asked; None for a client that has none."""
         self.kept: Result | PeerError | Fault | None = None
         """What the call ended with while its client was away."""
-        self.on_over: Callable[[Driver], None] = lambda _: None
-        """Hears that nothing of the call is left. Once."""
-        self.on_parked: Callable[[], None] = lambda: None
-        """Hears that its client is away."""
+        self.on_over: Callable[[Driver], None] = lambda _: None  # nothing of the call is left; once
+        self.sends: Callable[[Lease, Request, Sink], int] | None = None
+        """Sends a call that is more than one request, or of which something goes on after its answer."""
+        self.on_parked: Callable[[], None] = lambda: None  # its client is away
         self.parked = False
         self._exchange = Exchange(self.asking)
         self._gathering: Gathering | None = None
@@ -149,10 +151,7 @@ class Driver:
         self.inbox.put(Expired(repeating.ended(fault, sent=self._left, is_harmless=is_harmless)))
 
     async def run(self, request: Request, response: ClientResponse) -> None:
-        """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
-
-        `limits` (of the constructor) are seconds: without a sign of life, and in all.
-        """
+        """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised."""
         await self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
@@ -250,6 +249,8 @@ class Driver:
                     await response.stream(notice)
                     self._note(response)
                     self._clock.told()
+                case Pause(retry):
+                    await response.pause(retry)
                 case Ask() | Unask():
                     await self._ask(effect, response)
                 case AnswerUpstream(key, given):
@@ -289,7 +290,8 @@ class Driver:
         else:
             self._request = self._exchange.request = final
             self.addressed, self._left = None, True
-            self._sent = lease.send(final, self.inbox.put)
+            put = self.inbox.put
+            self._sent = lease.send(final, put) if self.sends is None else self.sends(lease, final, put)
 
     async def _ask(self, effect: Ask | Unask, response: ClientResponse) -> None:
         assert self._questions is not None, "the client is introduced by then"

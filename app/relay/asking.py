@@ -12,7 +12,7 @@ import msgspec
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import LATEST_LEGACY, Era
-from app.relay import downstream_legacy, questions
+from app.relay import downstream_legacy, downstream_modern, questions
 from app.relay.catalog import Members
 from app.relay.continuation import ANSWERS, STATE
 from app.relay.events import Given, PeerError, Question, Request, Result
@@ -171,7 +171,10 @@ class StatelessClient:
             return Verdict(Case.IMPOSSIBLE, end=_incapable(missing))
         if full := self._full():
             return Verdict(Case.IMPOSSIBLE, end=full)
-        signed = {key: questions.to_raw(questions.signed(read, self._server)) for key, read in wanted.items()}
+        worded = {
+            key: downstream_modern.to_question(questions.signed(read, self._server)) for key, read in wanted.items()
+        }
+        signed = {key: questions.to_raw(read) for key, read in worded.items()}
         return Verdict(Case.PARKED, signed, _declining(refused).declined)
 
     def told(self, asked: Members, rounds: int) -> Result | Fault:

@@ -14,6 +14,7 @@ from app.protocol.versions import Era
 from app.relay.catalog import Hint, Members
 from app.relay.events import Disconnected, PeerError, Result
 from app.relay.hints import confined, scope_of
+from app.relay.questions import Read
 
 COMPLETE = msgspec.Raw(b'"complete"')
 # A legacy server gives no hints, and what a client may see depends on its key: fresh for no time, shared with nobody.
@@ -45,6 +46,12 @@ def to_result(method: str, result: Result, *, shared: bool = True) -> bytes:
     if method in CACHEABLE:
         stamped |= {"ttlMs": TTL, "cacheScope": SCOPE}
     return msgspec.json.encode({**stamped, **members, "_meta": signature})
+
+
+def to_question(question: Read) -> Read:
+    """An older server's question in the words of this era: an address to go to has no name here."""
+    params = {name: value for name, value in question.params.items() if name != "elicitationId"}
+    return Read(question.method, params)
 
 
 def to_error(error: PeerError) -> Fault | PeerError:
