@@ -2,7 +2,7 @@
 
 Knows no message. Theory of operation: each member has an ASGI connection of its own, played here. Answers in JSON are
 gathered into an array; the first member whose answer becomes a stream makes the batch's answer one, on which each
-answer is an event.
+answer is an event, and the first whose client was kept waiting begins the array's, with white space.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from litestar.types import Message, Receive, ReceiveMessage, Send
 
-from app.downstream.response import STREAM_HEADERS, send_empty, send_json
+from app.downstream.response import SLOW_JSON_HEADERS, STREAM_HEADERS, send_empty, send_json
 from app.protocol.sse import encode_event
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ class Batch:
         self._receive = receive
         self._send = send
         self._streaming = False
+        self._waited = False
         self._gathered: list[bytes] = []
         self._gone = asyncio.Event()
 
@@ -41,8 +42,10 @@ class Batch:
             watch.cancel()
         if self._streaming:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self._waited:
+            await self._send({"type": "http.response.body", "body": self._array(), "more_body": False})
         elif self._gathered:
-            await send_json(self._send, 200, b"[%b]" % b",".join(self._gathered))
+            await send_json(self._send, 200, self._array())
         else:
             await send_empty(self._send, 202)
 
@@ -55,12 +58,22 @@ class Batch:
         if events:
             await self._send({"type": "http.response.body", "body": events, "more_body": True})
 
+    async def wait(self, space: bytes) -> None:
+        """A member's sign of life, where its answer will be JSON: it is one of the whole answer."""
+        if not self._waited:
+            self._waited = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": SLOW_JSON_HEADERS})
+        await self._send({"type": "http.response.body", "body": space, "more_body": True})
+
     async def answer(self, body: bytes) -> None:
         """One member's whole answer, as JSON."""
         if self._streaming:
             await self.stream(encode_event(body))
         else:
             self._gathered.append(body)
+
+    def _array(self) -> bytes:
+        return b"[%b]" % b",".join(self._gathered)
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -85,5 +98,7 @@ class _Member:
         elif message["type"] == "http.response.body":
             if self._streams:
                 await self._batch.stream(message["body"])
+            elif message.get("more_body", False):
+                await self._batch.wait(message["body"])
             elif message["body"]:
                 await self._batch.answer(message["body"])

@@ -3,8 +3,9 @@ Where the client would rather have a stream, what has no status of its own is on
 
 Our own ASGI response, since neither Litestar's `Stream` nor its `Response` decides late or watches for the client's
 hang-up (DESIGN.md rule 2). Theory of operation: the first `stream` or `keep_alive` starts an event stream, where the
-client takes one; `reply` ends whichever form there is; after a hang-up every write is empty. A client that takes no
-byte for `WRITE_TIMEOUT` seconds is gone.
+client takes one, and the `WAITED`th `keep_alive` an answer in JSON elsewhere, with white space before its value
+(RFC 8259, 2); `reply` ends whichever form there is; after a hang-up every write is empty. A client that takes no byte
+for `WRITE_TIMEOUT` seconds is gone.
 """
 
 import asyncio
@@ -26,21 +27,23 @@ from app.relay.events import Detached, Disconnected, Noticed, PeerError, Result
 from app.relay.notices import PROGRESS, progress_of, to_notice
 
 WRITE_TIMEOUT = 60.0
+# The sign of life with which an answer in JSON begins (after 50 s by `gateway.clock`): from then on its status is 200,
+# whatever the outcome, so it is the last one before proxies give up (60 s by nginx's own default, 75 s in ours).
+WAITED = 4
 PLAIN = Accept(json=True, stream=False)
 # Goes into the socket's buffer at once. Where a connection was stalled before, the kernel or nginx ends it, and a timer
 # of our own for each small answer would cost more than the answer.
 SMALL = 64 * 1024
 _UNBOUNDED = nullcontext()
 JSON = (b"content-type", b"application/json")
-STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-]
+_UNHELD = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+STREAM_HEADERS = [(b"content-type", b"text/event-stream"), *_UNHELD]
+SLOW_JSON_HEADERS = [JSON, *_UNHELD]
 _HUNG_UP: dict[Era, Disconnected | Detached] = {
     Era.LEGACY: downstream_legacy.HUNG_UP,
     Era.MODERN: downstream_modern.HUNG_UP,
 }
+SPACE = b" "
 _IS_ERROR = (b'"isError":true', b'"isError": true')
 
 
@@ -78,8 +81,8 @@ class RelayResponse:
     """
 
     __slots__ = (
-        "_accept", "_era", "_ident", "_method", "_reached", "_receive", "_recorder", "_send", "_streaming", "_token",
-        "gone", "headers", "hung_up", "log_level", "outcome", "record", "request_id", "shared", "version",
+        "_accept", "_era", "_ident", "_method", "_quiet", "_reached", "_receive", "_recorder", "_send", "_streaming",
+        "_token", "gone", "headers", "hung_up", "log_level", "outcome", "record", "request_id", "shared", "version",
     )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
@@ -100,6 +103,7 @@ class RelayResponse:
         self._reached: float | None = None
         self._accept = PLAIN
         self._streaming = False
+        self._quiet = 0
         self._recorder: Recorder | None = None
         self.record: Callable[[Send], Recorder] | None = None
         self.gone = False
@@ -144,6 +148,12 @@ class RelayResponse:
         """Show that the call lives, to the client and to every proxy in the path."""
         if await self._started():
             await self._write(KEEP_ALIVE, more=True)
+            return
+        self._quiet += 1
+        if self._quiet == WAITED:
+            await self._emit(_start(200, [*SLOW_JSON_HEADERS, *self.headers]))
+        if self._quiet >= WAITED:
+            await self._write(SPACE, more=True)
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
         """The answer. Nothing may follow. A status that says something is sent whatever the client takes."""
@@ -151,6 +161,8 @@ class RelayResponse:
         if self._streaming or (status == 200 and self._accept.stream_first):
             await self._started()
             await self._write(encode_event(body), more=False)
+        elif self._quiet >= WAITED:
+            await self._write(body, more=False)
         else:
             head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
             await self._emit(_start(status, head), _body(body, more=False), bounded=len(body) > SMALL)

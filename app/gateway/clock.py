@@ -10,14 +10,17 @@ from math import inf
 
 from app.gateway.inbox import Signal
 
-# Silence until a client that takes streams gets one, and between the comments that keep it open: below the idle limits
-# of proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder).
+# Until a client that takes streams gets one, and between the comments that keep it open: below the idle limits of
+# proxies in the path (60 s nginx, 100 s Cloudflare; RELIABILITY.md, timeout ladder). Not put off by what is passed on:
+# whether any of it reaches the client is the client's side to know.
 COMMIT_AFTER = 5.0
+# Until a call is one that lasts.
+SETTLE = 0.02
 HEARTBEAT = 15.0
 
 
 class CallClock:
-    """Begins when it is made. `limits` are seconds: without a sign of life, and in all. Signals from `run` on."""
+    """Counts from when it is made. `limits` are seconds: without a sign of life, and in all."""
 
     __slots__ = ("_end_at", "_loop", "_put", "_quiet_at", "_silence", "_silent_at", "_timer")
 
@@ -36,10 +39,6 @@ class CallClock:
         """A sign of life: silence is counted from now on, up to `seconds` where they are not the server's."""
         self._silent_at = self._loop.time() + (seconds or self._silence)
 
-    def told(self) -> None:
-        """Something was written to the client."""
-        self._quiet_at = self._loop.time() + HEARTBEAT
-
     def away(self) -> None:
         """There is no client to be shown anything."""
         self._quiet_at = inf
@@ -47,6 +46,15 @@ class CallClock:
     def back(self) -> None:
         """The client came back, and has been told nothing yet."""
         self._quiet_at = self._loop.time() + COMMIT_AFTER
+
+    def begin(self) -> None:
+        """Say once that the call lasts, and from then on what is due."""
+        self.stop()
+        self._timer = self._loop.call_later(SETTLE, self._settle)
+
+    def _settle(self) -> None:
+        self._put(Signal.SETTLED)
+        self.run()
 
     def run(self) -> None:
         """Signal what is due, now and from now on."""

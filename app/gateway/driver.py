@@ -1,7 +1,7 @@
 """Performs what an exchange decides: the only `match effect` of the program.
 
 One `Driver` per call. It owns the call's clock, its lease and the watch for the client's hang-up, and ends all three,
-whatever happens. The watch and the timers start only when a call has lasted `SETTLE` seconds: most have been answered.
+whatever happens. The watch starts only when the clock says that the call lasts: most have been answered by then.
 A parked call has no client for a while: `run` returns, the lease and the clock stay, and `resume` goes on.
 """
 
@@ -19,6 +19,7 @@ from app.gateway.client_response import Absent, ClientResponse
 from app.gateway.clock import CallClock
 from app.gateway.gathering import Gathering
 from app.gateway.inbox import LEASED, Arrival, Inbox, Signal
+from app.gateway.tries import Tries
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay import upstream_legacy
@@ -48,7 +49,6 @@ from app.relay.events import (
     Failed,
     Finished,
     Given,
-    Lost,
     NeedsInput,
     PeerError,
     Request,
@@ -57,7 +57,7 @@ from app.relay.events import (
 )
 from app.relay.exchange import Exchange
 from app.relay.questions import OVER
-from app.upstream.errors import SessionLost, UpstreamError
+from app.upstream.errors import UpstreamError
 from app.upstream.leases import Asker, Lease
 from app.upstream.upstream import Upstream
 
@@ -65,7 +65,6 @@ log = logging.getLogger("app.gateway")
 
 INTERNAL = Fault(Kind.INTERNAL, "The gateway failed; its log says why, under this request's id.")
 GAVE_WAY = Fault(Kind.BUSY, "The call waited for an answer, and gave way to others that need the server; call again.")
-SETTLE = 0.02
 # What a listing may take that a refused call waits for.
 RELIST_LIMIT = 5.0
 
@@ -73,57 +72,57 @@ RELIST_LIMIT = 5.0
 class Driver:
     """Runs one exchange to its end. `limits` are seconds: without a sign of life, and in all."""
 
+    client = ""
+    """Whose call it is: the client's id."""
+    addressed: Callable[[], Request | Fault] | None = None
+    """Set where the server had not been listed when the call came: its names are looked up again once it is."""
+    renewed: Callable[[], Request | Fault] | None = None
+    """Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
+
+    Nothing set here may hold this driver: one that holds itself is left to the collector, whose every run stalls all
+    calls.
+    """
+    introduced: Callable[["Driver"], None] | None = None
+    """Called when the server first asks something, and says how the client is asked: most calls do without."""
+    key_on: Callable[[ServerSpec], str] | None = None
+    """Whose session it is where another server takes the place of the one that the call waits for."""
+    on_over: Callable[["Driver"], None] | None = None
+    """Hears that nothing of the call is left. Once."""
+    on_parked: Callable[[], None] | None = None
+    """Hears that its client is away."""
+    asking: Client | None = None
+    """What may be asked of the client; None until it is introduced."""
+    asker: Asker | None = None
+    asked: Asked | None = None
+    """What the client's session was asked; None for a client that has none."""
+    kept: Result | PeerError | Fault | None = None
+    """What the call ended with while its client was away."""
+    sends: Callable[[Lease, Request, Sink], int] | None = None
+    """Sends a call that is more than one request, or of which something goes on after its answer."""
+    parked = False
+    # Most calls need none of these: what they are at first costs a call nothing.
+    _gathering: Gathering | None = None
+    _questions: Asking | None = None
+    _keeper: asyncio.Task[None] | None = None
+    _rested: asyncio.Event | None = None
+    _lease: Lease | None = None
+    _sent: int | None = None
+    _request: Request | None = None
+    _acquiring: asyncio.Task[None] | None = None
+    _helpers: tuple[asyncio.Task[None], ...] = ()
+    _gone = False
+
     def __init__(
         self, tasks: asyncio.TaskGroup, upstream: Upstream, era: Era, key: str, limits: tuple[float, float]
     ) -> None:
         self.inbox = Inbox()
         self._tasks = tasks
         self.upstream = upstream
-        self.client = ""
-        """Whose call it is: the client's id."""
         self._era = era
         self._key = key
         self._clock = CallClock(self.inbox.put, limits)
-        # Set where the server had not been listed when the call came: its names are looked up again once it is.
-        self.addressed: Callable[[], Request | Fault] | None = None
-        # Set where what is sent depends on the server's catalog beyond its names: the request by the present one.
-        # Nothing set here may hold this driver: one that holds itself is left to the collector, whose every run stalls
-        # all calls.
-        self.renewed: Callable[[], Request | Fault] | None = None
-        # Called when the server first asks something, and says how the client is asked: most calls do without.
-        self.introduced: Callable[[Driver], None] = lambda _: None
-        self.asking: Client = Nobody(upstream.spec.name)
-        self.asker: Asker | None = None
-        self.asked: Asked | None = None
-        """What the client's session was asked; None for a client that has none."""
-        self.kept: Result | PeerError | Fault | None = None
-        """What the call ended with while its client was away."""
-        self.on_over: Callable[[Driver], None] = lambda _: None  # nothing of the call is left; once
-        self.sends: Callable[[Lease, Request, Sink], int] | None = None
-        """Sends a call that is more than one request, or of which something goes on after its answer."""
-        self.on_parked: Callable[[], None] = lambda: None  # its client is away
-        self.parked = False
-        self._exchange = Exchange(self.asking)
-        self._gathering: Gathering | None = None
-        self._questions: Asking | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._rested: asyncio.Event | None = None
-        self._lease: Lease | None = None
-        self._sent: int | None = None
-        self._request: Request | None = None
-        self._left = False
-        self._acquiring: asyncio.Task[None] | None = None
-        # Whose session it is where another server takes the place of the one that the call waits for.
-        self.key_on: Callable[[ServerSpec], str] = lambda _: key
-        # A lost call is sent once more, at most; until then nobody waits for a server that is down.
-        self._patience = 0.0
-        self._streamed = False
-        # Asked once: what the server refused of the form of the request, until that is mended.
-        self._refused = 0
-        self._mended = False
-        self._helpers: list[asyncio.Task[None]] = []
-        self._settling: asyncio.TimerHandle | None = None
-        self._gone = False
+        self._exchange = Exchange()
+        self._tries = Tries()
 
     @property
     def server(self) -> str:
@@ -142,13 +141,15 @@ class Driver:
         """The server was replaced while the call was `waiting` for it: from here on it waits for this one."""
         if self._acquiring is not None:
             self._acquiring.cancel()
-        self.upstream, self._key = upstream, self.key_on(upstream.spec)
+        self.upstream = upstream
+        if self.key_on is not None:
+            self._key = self.key_on(upstream.spec)
         self._acquiring = self._start(self._acquire())
 
     def expire(self, fault: Fault) -> None:
         """End the call for a reason that is ours; its client is told what that means for it."""
         is_harmless = self._request is not None and repeating.harmless(self._request, self.upstream.catalog)
-        self.inbox.put(Expired(repeating.ended(fault, sent=self._left, is_harmless=is_harmless)))
+        self.inbox.put(Expired(repeating.ended(fault, sent=self._tries.left, is_harmless=is_harmless)))
 
     async def run(self, request: Request, response: ClientResponse) -> None:
         """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised."""
@@ -170,13 +171,14 @@ class Driver:
 
     async def _drive(self, first: Event, response: ClientResponse) -> None:
         exchange = self._exchange
-        self._clock.stop()
-        self._settling = asyncio.get_running_loop().call_later(SETTLE, self._settle, response)
+        self._clock.begin()
         try:
             await self._perform(exchange.receive(first), exchange, response)
             while not exchange.done and not self.parked:
                 arrival = await self.inbox.get()
-                if arrival is Signal.QUIET:
+                if arrival is Signal.SETTLED:
+                    self._start(self._watch(response))
+                elif arrival is Signal.QUIET:
                     await response.keep_alive()
                     self._note(response)
                 elif event := self._meant(arrival):
@@ -196,6 +198,8 @@ class Driver:
 
     def _meant(self, arrival: Arrival) -> Event | None:
         """What an arrival means for the exchange; None for nothing yet. A first question introduces the client."""
+        if arrival is Signal.SETTLED:
+            return None  # of a call that was parked since
         if arrival is Signal.OVERDUE:
             return Expired(
                 repeating.overdue(self.server, leased=self._lease is not None, asked=bool(self._exchange.open))
@@ -207,8 +211,9 @@ class Driver:
 
     def _introduce(self) -> Gathering:
         if self._gathering is None:
-            self.introduced(self)
-            self._exchange.client = self.asking
+            if self.introduced is not None:
+                self.introduced(self)
+            self._exchange.client = self.asking or Nobody(self.server)
             self._gathering, self._questions = Gathering(self.inbox), Asking(self.inbox.put, self.asked)
         return self._gathering
 
@@ -216,7 +221,8 @@ class Driver:
         """The client is away: what happens meanwhile is seen to by a task, and the clock runs on."""
         self._stop_watching()
         self._clock.run()
-        self.on_parked()
+        if self.on_parked is not None:
+            self.on_parked()
         self._keeper = self._tasks.create_task(self._keep())
         if self._rested is not None:
             self._rested.set()
@@ -245,10 +251,9 @@ class Driver:
                     assert self._lease is not None, "Leased comes after the lease"
                     self._send(self._lease, request)
                 case Stream(notice):
-                    self._streamed = True
+                    self._tries.streamed = True
                     await response.stream(notice)
                     self._note(response)
-                    self._clock.told()
                 case Pause(retry):
                     await response.pause(retry)
                 case Ask() | Unask():
@@ -256,7 +261,7 @@ class Driver:
                 case AnswerUpstream(key, given):
                     self._answer(key, given)
                 case Park():
-                    self.parked = self._streamed = True
+                    self.parked = self._tries.streamed = True
                     self._rested = asyncio.Event()
                     self._clock.away()
                     self._wait(for_client=True)
@@ -281,7 +286,7 @@ class Driver:
             self._lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
 
     def _at_once(self) -> Lease | None:
-        return None if self._refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)
+        return None if self._tries.refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)
 
     def _send(self, lease: Lease, request: Request) -> None:
         final = self.addressed() if self.addressed else request
@@ -289,13 +294,13 @@ class Driver:
             self.inbox.put(Failed(final))
         else:
             self._request = self._exchange.request = final
-            self.addressed, self._left = None, True
+            self.addressed, self._tries.left = None, True
             put = self.inbox.put
             self._sent = lease.send(final, put) if self.sends is None else self.sends(lease, final, put)
 
     async def _ask(self, effect: Ask | Unask, response: ClientResponse) -> None:
         assert self._questions is not None, "the client is introduced by then"
-        self._streamed = True
+        self._tries.streamed = True
         await self._questions.perform(effect, response)
         self._note(response)
 
@@ -309,33 +314,20 @@ class Driver:
 
     def _judged(self, event: Event) -> Event:
         """A failure of a call under way, as what follows from it: another try, or the truth about its outcome."""
-        if self._request is None or self._lease is None:
+        request, lease = self._request, self._lease
+        if request is None or lease is None:
             return event
-        if isinstance(event, Finished) and isinstance(event.outcome, PeerError):
-            if self._era is Era.MODERN and self._lease.era is Era.LEGACY:
+        if isinstance(event, Finished):
+            if not isinstance(event.outcome, PeerError):
+                return event
+            if self._era is Era.MODERN and lease.era is Era.LEGACY:
                 self._introduce()
                 return upstream_legacy.to_question(event)
-            return self._mending(event, event.outcome, self._lease)
-        if not isinstance(event, Failed):
-            return event
-        fault, is_harmless = event.fault, repeating.harmless(self._request, self.upstream.catalog)
-        self._left = not fault.unsent
-        if not self._patience and not self._streamed and repeating.may_repeat(fault, is_harmless=is_harmless):
-            log.info("server=%s a call is sent again: %s", self.server, fault.message)
-            self._patience = repeating.PATIENCE
-            return Lost()
-        return Failed(repeating.explained(fault, is_harmless=is_harmless))
-
-    def _mending(self, event: Finished, error: PeerError, lease: Lease) -> Event:
-        """Where a modern server refuses the form of our request, which is our matter: one more try in another form."""
-        code = repeating.error_code(error) if lease.era is Era.MODERN and not self._mended and not self._streamed else 0
-        if code not in repeating.OUR_OWN_MATTER:
-            return event
-        log.info("server=%s refused the form of a request (%d): it is sent again", self.server, code)
-        self._refused, self._mended, self._patience = code, True, repeating.PATIENCE
-        if code == repeating.UNSUPPORTED_VERSION:
-            lease.connection.ending(SessionLost(Kind.CLOSED, f"Server {self.server} speaks another revision now."))
-        return Lost()
+            return self._tries.mended(event, event.outcome, lease)
+        if isinstance(event, Failed):
+            is_harmless = repeating.harmless(request, self.upstream.catalog)
+            return self._tries.repeated(self.server, event.fault, is_harmless=is_harmless)
+        return event
 
     def _release(self) -> None:
         lease, self._lease, self._sent = self._lease, None, None
@@ -348,11 +340,11 @@ class Driver:
 
     async def _acquire(self) -> None:
         try:
-            if self._refused:
-                if self._refused == repeating.HEADER_MISMATCH:
+            if self._tries.refused:
+                if self._tries.refused == repeating.HEADER_MISMATCH:
                     await self.upstream.relisted(RELIST_LIMIT)
-                self._refused, self.addressed = 0, self.renewed or self.addressed
-            self._lease = await self.upstream.acquire(self._era, self._key, self._patience, self.asker)
+                self._tries.refused, self.addressed = 0, self.renewed or self.addressed
+            self._lease = await self.upstream.acquire(self._era, self._key, self._tries.patience, self.asker)
         except UpstreamError as error:
             self.inbox.put(Failed(error.fault))
         except Exception:
@@ -371,23 +363,16 @@ class Driver:
             self._gone = True
             self.inbox.put(response.hung_up)
 
-    def _settle(self, response: ClientResponse) -> None:
-        """The call is one that lasts: from now on watch the client and the clock."""
-        self._start(self._watch(response))
-        self._clock.run()
-
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         helper = self._tasks.create_task(work)
-        self._helpers.append(helper)
+        self._helpers += (helper,)
         return helper
 
     def _stop_watching(self) -> None:
         self._clock.stop()
-        if self._settling is not None:
-            self._settling.cancel()
         for helper in self._helpers:
             helper.cancel()
-        self._helpers.clear()  # one that was cancelled holds us
+        self._helpers = ()  # one that was cancelled holds us
 
     def _end(self) -> None:
         self._stop_watching()
@@ -397,4 +382,5 @@ class Driver:
         self._release()
         if self._rested is not None:
             self._rested.set()
-        self.on_over(self)
+        if self.on_over is not None:
+            self.on_over(self)

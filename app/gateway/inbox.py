@@ -14,10 +14,11 @@ MAX_NOTICES = 1024
 
 
 class Signal(Enum):
-    """What concerns the driver and not the exchange. QUIET: nothing was written to the client for a while. OVERDUE:
-    the call's time is over. GATHERED: questions that come together have come.
+    """What concerns the driver and not the exchange. SETTLED: the call lasts. QUIET: nothing was written to the client
+    for a while. OVERDUE: the call's time is over. GATHERED: questions that come together have come.
     """
 
+    SETTLED = auto()
     QUIET = auto()
     OVERDUE = auto()
     GATHERED = auto()

@@ -89,7 +89,8 @@ def _introduce_stateless(gateway: Gateway, call: Relayed, driver: Driver, spec: 
     def over(driver: Driver) -> None:
         if driver.kept is None:
             gateway.parking.forget(place)
-        on_over(driver)
+        if on_over is not None:
+            on_over(driver)
 
     driver.on_over = over
     driver.asking = StatelessClient(spec.name, declared, seal, full, roots=spec.roots, one=spec.pool == "one")

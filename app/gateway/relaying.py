@@ -6,7 +6,6 @@ order, until one answers with a result (PROTOCOL.md section 8, resource URIs).
 
 import logging
 
-import msgspec
 from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
@@ -16,6 +15,7 @@ from app.gateway.client_response import ClientResponse
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
 from app.gateway.introducing import answers_in, asker_of, introduce
+from app.gateway.onlookers import ELSEWHERE, Guess, Probe, Renamer
 from app.gateway.relayed import Relayed
 from app.protocol.classify import read_head
 from app.protocol.faults import Fault, Kind
@@ -28,7 +28,7 @@ from app.relay import tasks
 from app.relay.answerable import NONE, answerable
 from app.relay.catalog import Members
 from app.relay.continuation import ASKABLE, REFUSED, STATE, Turn, with_state
-from app.relay.events import Noticed, PeerError, Request, Result
+from app.relay.events import Request
 from app.upstream.errors import UpstreamError
 from app.upstream.upstream import Upstream
 
@@ -38,8 +38,6 @@ log = logging.getLogger("app.gateway")
 TASK_MARGIN = 60_000
 # What may take as long as a tool does.
 _LASTING = frozenset({"tools/call", "tasks/result"})
-# Never sent: the call goes on to the server whose name it is.
-ELSEWHERE = Fault(Kind.HIDDEN, "The call is another server's.")
 
 
 async def relay(gateway: Gateway, call: Relayed, response: ClientResponse) -> str:
@@ -169,9 +167,10 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     if address.provisional or address.as_task or outlasts(call):
         driver.sends = Afterwards(gateway, call, spec.name, driver.inbox).send
     if upstream.spec.remote:
-        driver.renewed = lambda: _renewed(call, upstream)
+        # What its client mirrored was right by what it had been shown: that is not looked at again.
+        driver.renewed = lambda: _anew(call, upstream, addresses(call.view(), call.message.method, call.message.params))
     if isinstance(response, Guess):
-        driver.addressed = lambda: _addressed_again(call, upstream, response)
+        driver.addressed = lambda: response.judged(_anew(call, upstream, _addresses(call)))
     ident = bytes(call.message.id)
     gateway.drivers.add(driver)
     if call.session is not None:
@@ -198,21 +197,8 @@ async def _come_back(gateway: Gateway, call: Relayed, turn: Turn, response: Clie
         await driver.resume(answers_in(call.message.params), _named(gateway, call, found[0], response))
 
 
-def _addressed_again(call: Relayed, upstream: Upstream, guess: "Guess") -> Request | Fault:
-    """The request once its server has been listed: by now its names are known, and may turn out to be another's."""
-    found = _addresses(call)
-    if isinstance(found, Fault):
-        return found
-    here = next((address for address in found if address.server == upstream.spec.name), None)
-    if here is None:
-        guess.wrong = True
-        return ELSEWHERE
-    return _request(call, upstream.spec, here)
-
-
-def _renewed(call: Relayed, upstream: Upstream) -> Request | Fault:
-    """The request by what the server lists now. What its client mirrored was right by what it had been shown."""
-    found = addresses(call.view(), call.message.method, call.message.params)
+def _anew(call: Relayed, upstream: Upstream, found: list[Address] | Fault) -> Request | Fault:
+    """The request by what its server lists now; `ELSEWHERE` where what it names turns out to be another's."""
     if isinstance(found, Fault):
         return found
     here = next((address for address in found if address.server == upstream.spec.name), None)
@@ -246,77 +232,3 @@ def pool_key(spec: ServerSpec, call: Relayed) -> str:
     if spec.pool == "session":
         return (call.session.id if call.session else "") or call.client_id
     return ""
-
-
-class Onlooker:
-    """Stands before a client whose call may have to go on to another server. Watches it and keeps it alive."""
-
-    def __init__(self, client: ClientResponse) -> None:
-        self._client = client
-        self.hung_up = client.hung_up
-
-    @property
-    def gone(self) -> bool:
-        return self._client.gone
-
-    async def keep_alive(self) -> None:
-        await self._client.keep_alive()
-
-    async def pause(self, retry: int) -> None:
-        await self._client.pause(retry)
-
-    async def ask(self, ident: int, question: msgspec.Raw) -> None:
-        await self._client.ask(ident, question)
-
-    async def closed(self) -> None:
-        await self._client.closed()
-
-
-class Renamer(Onlooker):
-    """Stands before a client whose answer may be a task, and gives it our id."""
-
-    def __init__(self, client: ClientResponse, rename: tasks.Rename) -> None:
-        super().__init__(client)
-        self._rename = rename
-
-    async def stream(self, notice: Noticed) -> None:
-        await self._client.stream(notice)
-
-    async def reply(self, outcome: Result | PeerError | Fault) -> None:
-        await self._client.reply(tasks.renamed(outcome, self._rename) if isinstance(outcome, Result) else outcome)
-
-
-class Guess(Onlooker):
-    """The client of a call to a server not listed yet: once `wrong`, the name is another's and no answer is passed."""
-
-    def __init__(self, client: ClientResponse) -> None:
-        super().__init__(client)
-        self.wrong = False
-
-    async def stream(self, notice: Noticed) -> None:
-        await self._client.stream(notice)
-
-    async def reply(self, outcome: Result | PeerError | Fault) -> None:
-        if not self.wrong:
-            await self._client.reply(outcome)
-
-
-class Probe(Onlooker):
-    """Takes an answer for us instead of sending it."""
-
-    def __init__(self, client: ClientResponse) -> None:
-        super().__init__(client)
-        self.outcome: Result | PeerError | Fault | None = None
-
-    @property
-    def settled(self) -> bool:
-        """No other server need be asked: this one has it, or the call is over (hung up, cancelled, at a stop)."""
-        if isinstance(self.outcome, Fault):
-            return self.outcome.server is None
-        return not isinstance(self.outcome, PeerError)
-
-    async def stream(self, notice: Noticed) -> None:
-        """Nothing: which server will answer is not known yet."""
-
-    async def reply(self, outcome: Result | PeerError | Fault) -> None:
-        self.outcome = outcome

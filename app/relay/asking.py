@@ -171,10 +171,8 @@ class StatelessClient:
             return Verdict(Case.IMPOSSIBLE, end=_incapable(missing))
         if full := self._full():
             return Verdict(Case.IMPOSSIBLE, end=full)
-        worded = {
-            key: downstream_modern.to_question(questions.signed(read, self._server)) for key, read in wanted.items()
-        }
-        signed = {key: questions.to_raw(read) for key, read in worded.items()}
+        words = {key: downstream_modern.to_question(read) for key, read in wanted.items()}
+        signed = {key: questions.to_raw(questions.signed(read, self._server)) for key, read in words.items()}
         return Verdict(Case.PARKED, signed, _declining(refused).declined)
 
     def told(self, asked: Members, rounds: int) -> Result | Fault:

@@ -48,12 +48,6 @@ def to_result(method: str, result: Result, *, shared: bool = True) -> bytes:
     return msgspec.json.encode({**stamped, **members, "_meta": signature})
 
 
-def to_question(question: Read) -> Read:
-    """An older server's question in the words of this era: an address to go to has no name here."""
-    params = {name: value for name, value in question.params.items() if name != "elicitationId"}
-    return Read(question.method, params)
-
-
 def to_error(error: PeerError) -> Fault | PeerError:
     """A server's own error as this revision may say it. −32002 is −32602 now; a code without a meaning is −32603.
 
@@ -78,6 +72,11 @@ def _integer(raw: msgspec.Raw | None) -> int:
         return msgspec.json.decode(raw, type=int) if raw is not None else 0
     except msgspec.DecodeError:
         return 0
+
+
+def to_question(question: Read) -> Read:
+    """An older server's question in the words of this era, which names no elicitations: the retry is the answer."""
+    return Read(question.method, {name: value for name, value in question.params.items() if name != "elicitationId"})
 
 
 def to_item(members: Members) -> Members:

@@ -10,17 +10,15 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-import anyio
 import msgspec
 
-from app.protocol.faults import Fault, Kind
+from app.protocol.faults import Fault
 from app.protocol.versions import Era
 from app.relay import questions, upstream_legacy, upstream_modern
 from app.relay.events import (
     Failed,
     Finished,
     Given,
-    NeedsInput,
     Noticed,
     Paused,
     PeerError,
@@ -30,8 +28,8 @@ from app.relay.events import (
     UpstreamEvent,
 )
 from app.relay.logs import MESSAGE
-from app.upstream.errors import UpstreamError
 from app.upstream.inquiries import Inquiries
+from app.upstream.replies import Reply, malformed
 from app.upstream.transport import Outgoing, Transport
 from app.upstream.unasked import Feed, Unasked
 from app.upstream.wire import (
@@ -240,35 +238,16 @@ class Connection:
             del self.unasked.feeds[feed]
 
     async def _answer(self, send: Callable[[Sink], int], method: str, timeout: float | None) -> Result | PeerError:
-        last: list[Finished | NeedsInput | Failed] = []
-        answered = anyio.Event()
-
-        def sink(event: UpstreamEvent) -> None:
-            if isinstance(event, NeedsInput) and event.question.result is None:
-                self.inquiries.decline(event.question)  # we are nobody to ask
-            elif isinstance(event, Finished | Failed | NeedsInput):
-                last.append(event)
-                answered.set()
-
-        request_id = send(sink)
+        reply = Reply(self.server, self.inquiries.decline)
+        request_id = send(reply.take)
         try:
-            with anyio.fail_after(timeout):
-                await answered.wait()
-        except TimeoutError:
-            fault = Fault(Kind.TIMEOUT, f"Server '{self.server}' did not answer {method} in time.", server=self.server)
-            raise UpstreamError(fault) from None
+            return await reply.outcome(method, timeout)
         finally:
-            if not last and method in _NEVER_CANCELLED:
+            if not reply.came and method in _NEVER_CANCELLED:
                 self.settle(request_id)
                 self.transport.abandon(request_id)
-            elif not last:
+            elif not reply.came:
                 self.cancel(request_id, "The answer is not needed any more.")
-        event = last[0]
-        if isinstance(event, Failed):
-            raise UpstreamError(event.fault)
-        if isinstance(event, NeedsInput):
-            raise UpstreamError(self._protocol_fault())  # nobody is there to answer what we ask for ourselves
-        return event.outcome
 
     def _write(self, method: str, params: bytes, headers: dict[str, str], sink: Sink) -> int:
         request_id = self._next_id
@@ -350,7 +329,7 @@ class Connection:
             legacy = self.era is Era.LEGACY
             sink(Finished(Result(envelope.result, self.era)) if legacy else upstream_modern.to_outcome(envelope.result))
         else:
-            sink(Failed(self._protocol_fault()))
+            sink(Failed(malformed(self.server)))
 
     def _notified(self, method: str, params: msgspec.Raw, origin: int | None) -> None:
         if method == "notifications/progress":
@@ -387,12 +366,10 @@ class Connection:
         request_id = named_id(message)
         sink = self._pending.pop(request_id, None) if request_id is not None else None
         if sink:
-            sink(Failed(self._protocol_fault()))
+            sink(Failed(malformed(self.server)))
             return
         self._noise += 1
         if self._noise <= _NOISE_LOGGED:
-            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, message[:200],
-                        " (further ones are not logged)" if self._noise == _NOISE_LOGGED else "")  # fmt: skip
-
-    def _protocol_fault(self) -> Fault:
-        return Fault(Kind.PROTOCOL, f"Server '{self.server}' answered with a malformed message.", server=self.server)
+            shown, last = message[:200].decode(errors="replace"), self._noise == _NOISE_LOGGED
+            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, shown,
+                        " (further ones are not logged)" if last else "")  # fmt: skip

@@ -140,7 +140,8 @@ class Pool:
 
     async def _open(self, slot: Slot, opening: "_Opening", capabilities: bytes) -> None:
         era, _ = slot
-        declared = capabilities if self._dedicated else NOTHING  # what everybody shares declares nothing
+        # What everybody shares declares nothing, and a modern session has nothing of its own to declare.
+        declared = capabilities if self._dedicated and era is Era.LEGACY else NOTHING
         try:
             await self._make_room()
             opened = await self._opener.another(era, self._first.opened.sse, declared)

@@ -142,7 +142,14 @@ async def test_the_fastmcp_client(endpoint: str, house: House, expected: Json) -
     ("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28")]
 )
 async def test_the_typescript_client(endpoint: str, house: House, expected: Json, mode: str, version: str) -> None:
-    report = await run_program(
+    report = await typescript(endpoint, mode, house)
+    assert report["version"] == version
+    compare(report, house, expected)
+
+
+async def typescript(endpoint: str, mode: str, house: House) -> Json:
+    """What the TypeScript client reports to have seen there."""
+    return await run_program(
         ["node", str(CLIENTS / "typescript.mjs")],
         ENDPOINT=endpoint,
         KEY=KEY,
@@ -150,26 +157,23 @@ async def test_the_typescript_client(endpoint: str, house: House, expected: Json
         MODULES=str(ENVIRONMENTS / "clients-npm"),
         PLAN=json.dumps(house.plan.as_json()),
     )
-    assert report["version"] == version
-    compare(report, house, expected)
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 async def test_mcp_remote(endpoint: str, house: House, expected: Json, mode: str, tmp_path: Path) -> None:
-    """The stdio bridge that Claude Desktop uses, with the arguments that `connect claude-desktop` prints."""
-    bridge = StdioServerParameters(
-        command="node",
-        args=[
-            module_of("clients-npm", "mcp-remote/dist/proxy.js"),
-            endpoint,
-            "--header",
-            "Authorization:${AUTH_HEADER}",
-            "--allow-http",
-        ],
-        env={"AUTH_HEADER": f"Bearer {KEY}", "MCP_REMOTE_CONFIG_DIR": str(tmp_path), "PATH": os.environ["PATH"]},
-    )
-    async with Client(bridge, mode=mode) as client:
+    """With the arguments that `connect claude-desktop` prints."""
+    async with Client(bridge(endpoint, tmp_path), mode=mode) as client:
         await use_everything(client, house, expected)
+
+
+def bridge(endpoint: str, folder: Path, *options: str) -> StdioServerParameters:
+    """The stdio bridge that Claude Desktop uses."""
+    proxy = module_of("clients-npm", "mcp-remote/dist/proxy.js")
+    return StdioServerParameters(
+        command="node",
+        args=[proxy, endpoint, "--header", "Authorization:${AUTH_HEADER}", "--allow-http", *options],
+        env={"AUTH_HEADER": f"Bearer {KEY}", "MCP_REMOTE_CONFIG_DIR": str(folder), "PATH": os.environ["PATH"]},
+    )
 
 
 async def test_progress_of_every_kind_of_server_arrives(endpoint: str) -> None:

@@ -1,17 +1,13 @@
 """Clients of HTTP+SSE that nobody here wrote list everything and use every server, through nginx."""
 
-import json
-import os
 from pathlib import Path
 
 import pytest
 from mcp.client import Client
 from mcp.client.sse import sse_client
-from mcp.client.stdio import StdioServerParameters
 
 from tests.interop.house import KEY, House
-from tests.interop.test_clients import CLIENTS, Json, compare, expected, run_program, use_everything
-from tests.support.programs import ENVIRONMENTS, module_of
+from tests.interop.test_clients import Json, bridge, compare, expected, typescript, use_everything
 
 __all__ = ["expected"]  # a fixture of the module that it is imported from
 
@@ -35,13 +31,7 @@ async def test_the_sdks_sse_client(stream: str, house: House, expected: Json) ->
 
 
 async def test_the_typescript_sse_client(stream: str, house: House, expected: Json) -> None:
-    report = await run_program(
-        ["node", str(CLIENTS / "typescript_sse.mjs")],
-        ENDPOINT=stream,
-        KEY=KEY,
-        MODULES=str(ENVIRONMENTS / "clients-npm"),
-        PLAN=json.dumps(house.plan.as_json()),
-    )
+    report = await typescript(stream, "legacy", house)
     assert report["version"] == "2025-11-25"
     compare(report, house, expected)
 
@@ -49,18 +39,6 @@ async def test_the_typescript_sse_client(stream: str, house: House, expected: Js
 @pytest.mark.parametrize("strategy", ["sse-only", "http-first"])
 async def test_mcp_remote_over_sse(stream: str, house: House, expected: Json, strategy: str, tmp_path: Path) -> None:
     """The stdio bridge, told to use SSE, or finding out by itself that this address is no other."""
-    bridge = StdioServerParameters(
-        command="node",
-        args=[
-            module_of("clients-npm", "mcp-remote/dist/proxy.js"),
-            stream,
-            "--header",
-            "Authorization:${AUTH_HEADER}",
-            "--allow-http",
-            "--transport",
-            strategy,
-        ],
-        env={"AUTH_HEADER": f"Bearer {KEY}", "MCP_REMOTE_CONFIG_DIR": str(tmp_path), "PATH": os.environ["PATH"]},
-    )
-    async with Client(bridge, mode="legacy") as client:
+    server = bridge(stream, tmp_path, "--transport", strategy)
+    async with Client(server, mode="legacy") as client:
         await use_everything(client, house, expected)

@@ -2,7 +2,8 @@
 
 Its limits and headers are those that Cloudflare documents: an answer of which nothing comes for 100 s is given up (524
 before its head, a reset after it); cloudflared keeps at most 100 idle connections to the origin for 90 s each; request
-bodies are gathered first; answers are passed on as they come only where they are event streams. It repeats nothing.
+bodies are gathered first; answers are passed on as they come only where they are event streams, or do not say how long
+they are. It repeats nothing.
 """
 
 import asyncio
@@ -189,7 +190,9 @@ class _Connection:
     async def _pass_on(self, stream: int, where: str, answer: Answer, wire: Wire) -> None:
         headers = [(":status", str(answer.status))]
         headers += [(name.lower(), value) for name, value in answer.headers if name.lower() not in HOP]
-        streamed = answer.is_stream and not (self._owner.holds_gets and where.startswith("GET"))
+        streamed = (answer.is_stream or answer.header("content-length") is None) and not (
+            self._owner.holds_gets and where.startswith("GET")
+        )
         if streamed:
             self._begun.add(stream)
             self._h2.send_headers(stream, headers)

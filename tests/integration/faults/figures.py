@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from app.upstream.upstream import State
-from tests.integration.faults.place import Place, placed, seconds_since
 from tests.support.http_wires import remote
+from tests.support.place import Place, placed, seconds_since
 from tests.support.processes import rss_of
 from tests.support.programs import SERVERS, workbench
 from tests.support.upstreams import fails, lease_of, reaches, running, wayward

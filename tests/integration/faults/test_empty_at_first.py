@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.integration.faults.place import placed
-from tests.integration.notify.listeners import listening
+from tests.support.listeners import listening
+from tests.support.place import placed
 from tests.support.programs import workbench
 from tests.support.wire import names
 

@@ -17,9 +17,10 @@ def gateway() -> Iterator[Gateway]:
     with wayward_http() as url:
         servers = {"a": workbench("a"), "b": workbench("b"), "w": {"url": f"{url}/json"}}
         with running_gateway({"mcpServers": servers}, keys={KEY: "ann"}, edge=True) as running:
+            running.wait_until_ready()
             yield running
 
 
 @pytest.fixture
 def client(gateway: Gateway) -> Caller:
-    return Caller(gateway.host, gateway.port, KEY, patience=10.0)
+    return Caller(gateway.host, gateway.port, KEY)

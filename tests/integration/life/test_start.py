@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench.gateway import echo_stdio
-from tests.integration.notify.listeners import caller, listening
 from tests.support.gateway import Gateway, started_gateway
+from tests.support.listeners import caller, listening
 from tests.support.programs import SERVERS, Entry, workbench
 
 GOOD = {f"good{number}" for number in range(15)}

@@ -1,21 +1,32 @@
 """Bytes to a port, and all that comes back."""
 
+import re
 import socket
 from contextlib import suppress
 
 from tests.support.gateway import Gateway
 
 
-def exchange(gateway: Gateway, sent: bytes, patience: float = 8.0, source: str = "") -> bytes:
-    """All that comes back until the connection is closed."""
+def exchange(gateway: Gateway, sent: bytes, patience: float = 30.0, source: str = "") -> bytes:
+    """All that comes back until the connection is closed. After a whole answer we say that we send no more: nginx would
+    wait for the rest of a body that it refused.
+    """
     local = (source, 0) if source else None
     with socket.create_connection((gateway.host, gateway.port), patience, local) as client:
         client.sendall(sent)
         received = bytearray()
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionResetError, BrokenPipeError):
             while piece := client.recv(65536):
                 received += piece
+                if _is_whole(bytes(received)):
+                    client.shutdown(socket.SHUT_WR)
     return bytes(received)
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return length is not None and len(body) >= int(length[1])
 
 
 def parsed(answer: bytes) -> tuple[int, dict[str, str], bytes]:

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from tests.integration.notify.listeners import Listener, listening
 from tests.integration.questions.cast import ANN, BOB, told_text
 from tests.integration.questions.wire import Legacy, Modern
 from tests.support.gateway import Gateway
+from tests.support.listeners import Listener, listening
 
 COMPLETE = "notifications/elicitation/complete"
 DONE = {"action": "accept"}

@@ -56,7 +56,7 @@ async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(h
 
     async def call(key: str, name: str) -> None:
         async def answer(_: Any) -> str:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 await both.wait()
             return name
 

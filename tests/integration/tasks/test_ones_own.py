@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.notify.listeners import Listener, listening
 from tests.integration.tasks.conftest import ANN, BOB, Make
+from tests.support.listeners import Listener, listening
 from tests.support.wire import Caller, until
 
 STATUS = "tasks/status"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.notify.listeners import NARROW, caller
 from tests.support.gateway import Gateway
+from tests.support.listeners import NARROW, caller
 from tests.support.wire import Caller, Reply
 
 LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]

@@ -25,10 +25,11 @@ Make = Callable[..., Caller]
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     env = keys_file({ANN: {"client_id": "ann"}, BOB: {"client_id": "bob"}}, tmp_path_factory.mktemp("keys"))
-    serves = {"POLYGLOT_SERVES": json.dumps(SERVES), "POLYGLOT_TTL": "60000"}
+    serves = {"POLYGLOT_SERVES": json.dumps(SERVES), "POLYGLOT_TTL": "60000", "POLYGLOT_PAGE": "4"}
     with listening(POLYGLOT, POLYGLOT, POLYGLOT, environment=serves) as (modern, legacy, both):
         servers: dict[str, Any] = {
             "new": {"url": f"http://127.0.0.1:{modern}/modern", "era": "modern"},
+            "mine": {"url": f"http://127.0.0.1:{modern}/modern", "era": "modern", "pool": "session"},
             "old": {"url": f"http://127.0.0.1:{legacy}/legacy", "era": "legacy"},
             "both": {"url": f"http://127.0.0.1:{both}/both"},
             "pipe": {"command": POLYGLOT[0], "args": [*POLYGLOT[1:], "stdio"], "env": serves},
@@ -56,4 +57,4 @@ async def listed(client: Make) -> None:
         tools = [tool["name"] for tool in (await client().ask("tools/list")).result["tools"]]
         return all(f"{server}__say" in tools for server in ("new", "old", "both", "pipe"))
 
-    await until(all_there, "all servers are listed", 30)
+    await until(all_there, "all servers are listed", 60)

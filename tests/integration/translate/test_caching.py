@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.translate.conftest import ANN, POLYGLOT, Make
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.listeners import listening as listening_to
 from tests.support.programs import keys_file, listening
 from tests.support.wire import Caller, until
 
@@ -77,8 +78,8 @@ async def both_listed(fleeting: Gateway) -> None:
     await until(there, "both servers are listed", 30)
 
 
-def of(house: Gateway, server: str, key: str = ANN) -> Caller:
-    return Caller(house.host, house.port, key, "modern", path=f"/servers/{server}/mcp")
+def of(house: Gateway, server: str, key: str = ANN, era: str = "modern") -> Caller:
+    return Caller(house.host, house.port, key, era, path=f"/servers/{server}/mcp")
 
 
 @pytest.mark.requirement("cache.shared", "cache.access")
@@ -91,18 +92,26 @@ async def test_where_keys_have_different_rights_nothing_is_said_to_be_for_everyb
     assert (result["cacheScope"], result["ttlMs"]) == ("private", 600000)
 
 
-async def test_a_list_is_kept_for_as_long_as_its_server_says_and_not_longer(fleeting: Gateway) -> None:
+@pytest.mark.parametrize("era", [pytest.param("modern", id="M-M"), pytest.param("legacy", id="L-M")])
+async def test_a_list_is_kept_for_as_long_as_its_server_says_and_not_longer(fleeting: Gateway, era: str) -> None:
     async def header(server: str) -> str:
-        tools = (await of(fleeting, server).ask("tools/list")).result["tools"]
+        tools = (await of(fleeting, server, era=era).ask("tools/list")).result["tools"]
         routed = next(tool for tool in tools if tool["name"] == "routed")
         return routed["inputSchema"]["properties"]["region"]["x-mcp-header"]
 
+    kept, changed = await header("lasting"), f"Area-{era}"
     for server in ("brief", "lasting"):
-        assert await header(server) == "Region"
-        assert (await of(fleeting, server).call("shift", {"header": "Area"})).result
+        assert (await of(fleeting, server).call("shift", {"header": changed})).result
 
-    async def changed() -> bool:
-        return await header("brief") == "Area"
+    async def listed_again() -> bool:
+        return await header("brief") == changed
 
-    await until(changed, "the list that is good for no time was asked for again", 15)
-    assert await header("lasting") == "Region"
+    await until(listed_again, "the list that is good for no time was asked for again", 15)
+    assert await header("lasting") == kept != changed
+
+
+async def test_who_listens_hears_of_a_server_that_tells_of_no_changes(fleeting: Gateway) -> None:
+    async with listening_to(of(fleeting, "brief", era="legacy")) as old, listening_to(of(fleeting, "brief")) as new:
+        assert (await of(fleeting, "brief").call("shift", {"header": "Polled"})).result
+        for listener in (old, new):
+            await listener.hears("tools/list_changed")

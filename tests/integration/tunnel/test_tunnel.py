@@ -26,6 +26,8 @@ from tests.support.tunnel import IDLE, tunnel
 from tests.support.wire import until
 
 ERAS = ("legacy", "modern")
+FRONTS = (*ERAS, "sse")
+"""`sse`: HTTP+SSE, whose session is its stream."""
 
 
 @dataclass
@@ -35,13 +37,13 @@ class Form:
     idle: float
     call: float
     quiet: float
-    mute: int
-    """How a call ends that can be given no sign of life: nginx waits 75 s, a tunnel 100 s."""
+    plain: int
+    """How a call ends for a client that takes JSON alone, whose first sign of life comes after 50 s."""
 
 
 @pytest.fixture
 def form(request: pytest.FixtureRequest) -> Form:
-    return Form(IDLE, 150, 300, 504) if request.config.getoption("--long") else Form(18, 22, 24, 524)
+    return Form(IDLE, 150, 300, 200) if request.config.getoption("--long") else Form(18, 22, 24, 524)
 
 
 @pytest.fixture(scope="module")
@@ -69,24 +71,31 @@ async def test_calls_and_streams_that_are_silent_for_longer_than_the_tunnel_wait
         tunnel(origin(gateway), pem, idle=form.idle) as passage,
         visitor(passage.port, pem, "legacy") as legacy,
         visitor(passage.port, pem, "modern") as modern,
+        visitor(passage.port, pem, "sse") as sse,
         asyncio.TaskGroup() as tasks,
     ):
-        visitors = {"legacy": legacy, "modern": modern}
+        visitors = {"legacy": legacy, "modern": modern, "sse": sse}
 
         async def listed() -> bool:
             return "growing__grow" in (await modern.post("tools/list", {})).text
 
         await until(listed, "the servers are listed", 60)
-        told = {era: asyncio.Queue[str]() for era in ERAS}
-        listening = [tasks.create_task(visitors[era].listen(told[era])) for era in ERAS]
-        for era in ERAS:
-            assert await asyncio.wait_for(told[era].get(), 5) == "open"
+        told = {front: asyncio.Queue[str]() for front in FRONTS}
+        listening = [tasks.create_task(visitors[front].listen(told[front])) for front in FRONTS]
+        for front in FRONTS:
+            assert await asyncio.wait_for(told[front].get(), 5) == "open"
+        assert await asyncio.wait_for(told["sse"].get(), 5) == "result"
         assert await asyncio.wait_for(told["modern"].get(), 5) == "notifications/subscriptions/acknowledged"
         calls = {era: tasks.create_task(visitors[era].call("bench__hold", {"label": f"tunnel-{era}"})) for era in ERAS}
-        mute = tasks.create_task(legacy.call("bench__hold", {"label": "mute"}, Accept="application/json"))
+        plain = tasks.create_task(legacy.call("bench__hold", {"label": "plain"}, Accept="application/json"))
+        assert (await sse.call("bench__hold", {"label": "tunnel-sse"})).status_code == 202
         await asyncio.sleep(form.call)
-        assert mute.done()
-        assert mute.result().status_code == form.mute
+        for label in ("plain", "tunnel-sse"):
+            await modern.call("bench__release", {"label": label})
+        answer = await asyncio.wait_for(plain, 10)
+        assert answer.status_code == form.plain
+        assert form.plain != 200 or text_of(answer) == "released plain"
+        assert await asyncio.wait_for(told["sse"].get(), 10) == "result"
         for era in ERAS:
             await modern.call("bench__release", {"label": f"tunnel-{era}"})
             answer = await asyncio.wait_for(calls[era], 10)
@@ -94,8 +103,8 @@ async def test_calls_and_streams_that_are_silent_for_longer_than_the_tunnel_wait
         await asyncio.sleep(form.quiet - form.call)
         assert all(queue.empty() for queue in told.values()), "nothing was told, and nothing ended"
         assert text_of(await modern.call("growing__grow", {"name": "sprout"})) == "sprout"
-        for era in ERAS:
-            assert await asyncio.wait_for(told[era].get(), 10) == "notifications/tools/list_changed"
+        for front in FRONTS:
+            assert await asyncio.wait_for(told[front].get(), 10) == "notifications/tools/list_changed"
         print(f"longest gaps: {passage.gaps}; connections to the origin: {passage.opened}")
         for task in listening:
             task.cancel()

@@ -10,6 +10,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.relay.events import PeerError, Request, Result
 from app.upstream.upstream import State
+from tests.support.pace import kept
 from tests.support.upstreams import Call, ask, fails, lease_of, raw, reaches, running, start, until, wayward
 
 
@@ -43,7 +44,7 @@ async def test_a_server_that_dies_in_a_call_fails_it_at_once_and_serves_again() 
             assert outcome.kind is Kind.CLOSED
             assert outcome.message == "Server 'wayward' exited with code 3."
             assert outcome.server == "wayward"
-        assert time.monotonic() - began < 1
+        assert kept(time.monotonic() - began, 1)
         await ask(other, "echo")
         assert bystander.state is State.READY
         await reaches(server, State.READY)
@@ -190,7 +191,7 @@ async def test_a_hundred_megabytes_on_stderr_are_taken_and_logged_within_a_budge
 async def test_a_server_that_closes_its_output_is_started_again() -> None:
     async with running(wayward()) as [server]:
         assert "closed its output" in (await fails(await lease_of(server), "close_output")).message
-        await reaches(server, State.READY, patience=10)
+        await reaches(server, State.READY)
 
 
 async def test_a_server_that_reads_no_more_makes_calls_busy_and_not_us_large(monkeypatch: pytest.MonkeyPatch) -> None:

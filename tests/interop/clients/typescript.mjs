@@ -1,21 +1,29 @@
 // The TypeScript client: lists everything and makes the calls of the plan in `PLAN`, then prints a report as JSON.
 //
-// Environment: ENDPOINT, KEY, MODE (`legacy`, `auto` or a revision), MODULES (the directory of node_modules), PLAN
+// Environment: ENDPOINT (one that ends in `/sse` is HTTP+SSE), KEY, MODE (`legacy`, `auto` or a revision), MODULES (the directory of node_modules), PLAN
 // ({"calls": [[name, arguments]], "prompts": [[name, arguments]], "resources": [uri]}).
 import { createRequire } from "node:module";
 
-const { Client, StreamableHTTPClientTransport } = createRequire(`${process.env.MODULES}/`)(
+const { Client, SSEClientTransport, StreamableHTTPClientTransport } = createRequire(`${process.env.MODULES}/`)(
   "@modelcontextprotocol/client",
 );
 const { ENDPOINT, KEY, MODE } = process.env;
 const plan = JSON.parse(process.env.PLAN);
+const url = new URL(ENDPOINT);
+const headers = { Authorization: `Bearer ${KEY}` };
+const stream = { ...headers, Accept: "text/event-stream" };
 
 const client = new Client(
   { name: "typescript", version: "1" },
   { versionNegotiation: { mode: MODE === "legacy" || MODE === "auto" ? MODE : { pin: MODE } } },
 );
 await client.connect(
-  new StreamableHTTPClientTransport(new URL(ENDPOINT), { requestInit: { headers: { Authorization: `Bearer ${KEY}` } } }),
+  url.pathname.endsWith("/sse")
+    ? new SSEClientTransport(url, {
+        requestInit: { headers },
+        eventSourceInit: { fetch: (at, init) => fetch(at, { ...init, headers: stream }) },
+      })
+    : new StreamableHTTPClientTransport(url, { requestInit: { headers } }),
 );
 
 const report = {

@@ -4,7 +4,8 @@ Standard library only; speaks the wire itself. Over HTTP it listens on a free lo
 `LISTENING port`; with the argument `stdio` it is a legacy stdio server. The path chooses the era: `/modern`, `/legacy`,
 or `/both`, which is modern until the tool `retire` is called.
 
-POLYGLOT_TTL and POLYGLOT_SCOPE are the caching hints of its modern results; POLYGLOT_SERVES its capabilities (JSON).
+POLYGLOT_TTL and POLYGLOT_SCOPE are the caching hints of its modern results; POLYGLOT_SERVES its capabilities (JSON);
+POLYGLOT_PAGE how many tools one page of its list has.
 """
 
 import base64
@@ -23,6 +24,10 @@ MODERN = "2026-07-28"
 TASKS = META + "tasks"
 TTL = int(os.environ.get("POLYGLOT_TTL", "0"))
 SCOPE = os.environ.get("POLYGLOT_SCOPE", "public")
+PAGE = int(os.environ.get("POLYGLOT_PAGE", "1000"))
+INSTRUCTIONS = "How to use polyglot."
+OWN = {False: "poly://old", True: "poly://new"}  # a resource that only servers of this era have
+UNLISTED = {False: "poly://secret/old", True: "poly://secret/new"}
 SERVES: Json = json.loads(
     os.environ.get("POLYGLOT_SERVES", '{"tools":{},"resources":{},"prompts":{},"completions":{}}')
 )
@@ -53,7 +58,6 @@ class World:
         self.seen: list[Json] = []
         self.header = "Region"
         self.retired = False
-        self.lists = 0
         self.tasks: dict[str, Json] = {}
         self.listeners: list[tuple[set[str], queue.Queue[Json]]] = []
 
@@ -176,26 +180,29 @@ def answer(method: str, params: Json, modern: bool) -> Json:
             "protocolVersion": "2025-11-25",
             "capabilities": SERVES,
             "serverInfo": {"name": "polyglot", "version": "1"},
+            "instructions": INSTRUCTIONS,
         }
     if method == "server/discover" and modern:
-        return {"supportedVersions": [MODERN], "capabilities": SERVES}
+        return {"supportedVersions": [MODERN], "capabilities": SERVES, "instructions": INSTRUCTIONS}
     if method == "ping" and not modern:
         return {}
     if method == "tools/list":
-        WORLD.lists += 1
-        return {"tools": tools()}
+        begin = int(params.get("cursor") or 0)
+        end, everything = begin + PAGE, tools()
+        more = {"nextCursor": str(end)} if end < len(everything) else {}
+        return {"tools": everything[begin:end], **more}
     if method == "prompts/list":
         return {"prompts": [{"name": "greet"}]}
     if method == "prompts/get":
         return json.loads(params["arguments"]["result"])
     if method == "resources/list":
-        return {"resources": [{"uri": "poly://one", "name": "one"}]}
+        return {"resources": [{"uri": uri, "name": uri[7:]} for uri in ("poly://one", OWN[modern])]}
     if method == "resources/templates/list":
         return {"resourceTemplates": []}
     if method == "resources/read":
-        if params["uri"] != "poly://one":
+        if params["uri"] not in ("poly://one", OWN[modern], UNLISTED[modern]):
             raise Refused(-32602 if modern else -32002, "Resource not found", 400, data={"uri": params["uri"]})
-        return {"contents": [{"uri": "poly://one", "text": "one"}]}
+        return {"contents": [{"uri": params["uri"], "text": params["uri"][7:]}]}
     if method == "completion/complete":
         return {"completion": {"values": [json.dumps(params.get("context"))]}}
     if method == "tools/call":

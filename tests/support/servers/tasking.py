@@ -7,7 +7,6 @@ to the session that made it. Environment: TASKING_SERVES (its capabilities, JSON
 import asyncio
 import json
 import os
-import socket
 import sys
 import uuid
 from typing import Any
@@ -135,12 +134,9 @@ def error(code: int, message: str) -> Json:
 def main() -> Any:
     if "http" not in sys.argv:
         return asyncio.run(over_stdio(Tasking()))
-    import uvicorn
+    from everyday import listen
 
-    bound = socket.create_server(("127.0.0.1", 0))
-    print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-    app = App(aside=True, opens=Tasking)
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)).run(sockets=[bound])
+    return listen(App(aside=True, opens=Tasking))
 
 
 if __name__ == "__main__":

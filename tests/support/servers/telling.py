@@ -1,17 +1,17 @@
 """An SDK server (2.x) that tells: `touch` changes a resource, `say` logs; in whichever way its client's era has.
 
 `stdio`, or `http` on a free loopback port, said on standard error as `LISTENING port`; `deaf`: without resource
-subscriptions. `journal` tells what it was asked to tell of. Run by `.venv/bin/python`.
+subscriptions. `heard` tells what it was asked to tell of; `hold` never ends by itself (`everyday.py`). Run by
+`.venv/bin/python`.
 """
 
 import json
-import socket
 import sys
 import warnings
 from typing import Any
 
 import mcp_types as types
-import uvicorn
+from everyday import furnish, listen
 from mcp.server.mcpserver import Context, MCPServer
 
 warnings.simplefilter("ignore")
@@ -64,6 +64,9 @@ async def heard() -> str:
     return json.dumps(journal)
 
 
+furnish(server, Context)
+
+
 async def subscribe(ctx: Any, params: types.SubscribeRequestParams) -> types.EmptyResult:
     journal.append(f"subscribe {params.uri}")
     subscribed.setdefault(str(params.uri), []).append(ctx.session)
@@ -91,7 +94,4 @@ if __name__ == "__main__":
     if "stdio" in sys.argv:
         server.run("stdio")
     else:
-        bound = socket.create_server(("127.0.0.1", 0))
-        print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-        config = uvicorn.Config(server.streamable_http_app(), log_level="warning", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[bound])
+        listen(server.streamable_http_app())

@@ -7,7 +7,7 @@ from typing import Any
 from litestar.types import Receive, Send
 
 from app.downstream.batches import Batch
-from app.downstream.response import STREAM_HEADERS, send_empty, send_json
+from app.downstream.response import SLOW_JSON_HEADERS, STREAM_HEADERS, send_empty, send_json
 from tests.unit.downstream.wire import Wire
 
 
@@ -61,3 +61,24 @@ async def test_every_member_hears_of_the_hang_up() -> None:
     wire.hang_up.set()
     await served("wait", "wait", wire=wire)
     assert json.loads(wire.body) == ["gone", "gone"]
+
+
+async def test_an_array_whose_client_was_kept_waiting_begins_with_white_space() -> None:
+    async def kept_waiting(member: str, receive: Receive, send: Send) -> None:
+        if member == "slow":
+            start: Any = {"type": "http.response.start", "status": 200, "headers": SLOW_JSON_HEADERS}
+            await send(start)
+            for _ in range(2):
+                await send({"type": "http.response.body", "body": b" ", "more_body": True})
+            await send({"type": "http.response.body", "body": b'"slow"', "more_body": False})
+        else:
+            await played(member, receive, send)
+
+    wire = Wire()
+    async with asyncio.timeout(5):
+        await Batch(wire.receive, wire.send).serve(["slow", "a", "slow", "empty"], kept_waiting)
+    assert wire.body.startswith(b"    [")
+    assert sorted(json.loads(wire.body)) == ["a", "slow", "slow"]
+    assert (wire.status, wire.ended) == (200, True)
+    assert b"content-length" not in wire.headers
+    assert [message["type"] for message in wire.sent].count("http.response.start") == 1

@@ -15,7 +15,7 @@ from app.config.settings import Settings
 from app.downstream import plugin as module
 from app.downstream.faults import NOT_FOUND
 from app.downstream.plugin import GatewayPlugin
-from app.gateway import driver
+from app.gateway import clock
 from app.gateway.drain import Drain
 from app.gateway.gateway import Gateway
 from tests.support.house import eventually, owned, snapshot_of
@@ -73,13 +73,13 @@ async def test_one_servers_endpoint_knows_which_server_it_is(site: Site) -> None
         assert told(wire)["result"]["content"][0]["text"].startswith(f"{server} ")
 
 
-@pytest.mark.parametrize("settle", [driver.SETTLE, 0], ids=["short", "lasting"])
+@pytest.mark.parametrize("settle", [clock.SETTLE, 0], ids=["short", "lasting"])
 @pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
 async def test_a_call_leaves_nothing_to_the_garbage_collector(
     site: Site, monkeypatch: pytest.MonkeyPatch, modern: bool, settle: float
 ) -> None:
     """A run of the collector stalls every other call: under load its work is what the slowest calls wait for."""
-    monkeypatch.setattr(driver, "SETTLE", settle)
+    monkeypatch.setattr(clock, "SETTLE", settle)
     named = headers("tools/call", "a__whoami", modern=modern)[3:]
     called = message("tools/call", {"name": "a__whoami"}, modern=modern)
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.downstream import response as module
 from app.downstream.response import RelayResponse, send_empty, send_json
+from app.gateway import clock
 from app.protocol.classify import Accept
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -67,6 +68,29 @@ async def test_a_client_that_takes_json_alone_gets_the_answer_and_nothing_before
     assert wire.sent == []
     await response.reply(RESULT)
     assert json.loads(wire.body)["id"] == "id"
+
+
+@pytest.mark.parametrize("outcome", [RESULT, Fault(Kind.METHOD_NOT_FOUND, "no")])
+async def test_a_client_that_takes_json_alone_and_is_kept_waiting_gets_white_space_before_its_answer(
+    outcome: Result | Fault,
+) -> None:
+    wire = Wire()
+    response = answer(wire, Era.MODERN, accept=Accept(json=True, stream=False))
+    for _ in range(module.WAITED - 1):
+        await response.keep_alive()
+    assert wire.sent == [], "until then the status is the outcome's"
+    for _ in range(3):
+        await response.stream(PROGRESS)
+        await response.keep_alive()
+    assert wire.body == b"   "
+    await response.reply(outcome)
+    assert (wire.status, wire.ended, json.loads(wire.body)["id"]) == (200, True, "id")
+    assert wire.headers == {**dict(module.SLOW_JSON_HEADERS), b"x-request-id": b"r-1"}, "its length is not known"
+
+
+def test_an_answer_in_json_begins_before_proxies_give_up() -> None:
+    begins = clock.COMMIT_AFTER + (module.WAITED - 1) * clock.HEARTBEAT
+    assert begins + clock.HEARTBEAT > 60 > begins, "as late as nginx's own default allows"
 
 
 @pytest.mark.parametrize("accept", [STREAM, RATHER_A_STREAM])

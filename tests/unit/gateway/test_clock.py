@@ -46,15 +46,14 @@ async def test_a_sign_of_life_puts_off_silence_and_not_the_end(put: asyncio.Queu
     assert await first(put) is Signal.OVERDUE
 
 
-async def test_a_client_is_shown_that_the_call_lives_unless_it_was_told_something_or_is_away(
+async def test_a_client_is_shown_that_the_call_lives_unless_it_is_away(
     put: asyncio.Queue[Signal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "COMMIT_AFTER", 0.02)
     quiet = running(put)
     assert await first(put) is Signal.QUIET
     quiet.stop()
-    busy, away = running(put), running(put)
-    busy.told()
+    away = running(put)
     away.away()
     await asyncio.sleep(0.1)
     assert put.empty()
@@ -62,7 +61,6 @@ async def test_a_client_is_shown_that_the_call_lives_unless_it_was_told_somethin
     away.back()
     away.run()
     assert await first(put) is Signal.QUIET
-    busy.stop()
     away.stop()
 
 
@@ -70,4 +68,21 @@ async def test_a_stopped_clock_says_nothing(put: asyncio.Queue[Signal]) -> None:
     stopped = running(put, 0.02)
     stopped.stop()
     await asyncio.sleep(0.05)
+    assert put.empty()
+
+
+async def test_a_call_that_lasts_is_said_to_once_before_anything_else_is_due(put: asyncio.Queue[Signal]) -> None:
+    CallClock(put.put_nowait, (0.01, LONG)).begin()
+    assert [await first(put), await first(put)] == [Signal.SETTLED, Signal.OVERDUE]
+
+
+async def test_nothing_is_signalled_of_a_call_that_is_over_before_it_lasts(
+    put: asyncio.Queue[Signal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE", 0.001)
+    begun, other = CallClock(put.put_nowait, (LONG, LONG)), CallClock(put.put_nowait, (0.0, LONG))
+    begun.begin()
+    begun.stop()
+    other.begin()
+    assert [await first(put), await first(put)] == [Signal.SETTLED, Signal.OVERDUE]
     assert put.empty()

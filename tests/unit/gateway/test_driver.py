@@ -170,6 +170,19 @@ async def test_a_quiet_call_shows_the_client_that_it_lives(monkeypatch: pytest.M
     assert play.client.beats >= 2
 
 
+async def test_what_is_passed_on_puts_no_sign_of_life_off_since_it_may_not_reach_the_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "COMMIT_AFTER", 0.2)
+    async with call(PlayedUpstream()) as play:
+        await play.sent()
+        async with asyncio.timeout(PATIENCE):
+            while not play.client.beats:
+                play.says(PROGRESS)
+                await asyncio.sleep(0.02)
+        play.says(Finished(RESULT))
+
+
 async def test_a_driver_that_is_cancelled_itself_cancels_upstream_and_gives_the_lease_back() -> None:
     upstream = PlayedUpstream()
     async with asyncio.TaskGroup() as tasks:

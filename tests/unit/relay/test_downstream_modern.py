@@ -9,8 +9,9 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.versions import Era
 from app.relay.catalog import Hint
-from app.relay.downstream_modern import HUNG_UP, list_result, status, to_error, to_item, to_result
+from app.relay.downstream_modern import HUNG_UP, list_result, status, to_error, to_item, to_question, to_result
 from app.relay.events import Disconnected, PeerError, Result
+from app.relay.questions import Read
 
 
 def test_a_modern_servers_result_passes_byte_for_byte() -> None:
@@ -87,3 +88,8 @@ def test_lists_items_and_statuses_are_those_of_this_era() -> None:
     members = {"outputSchema": msgspec.Raw(b'{"type":"array"}')}
     assert to_item(members) is members
     assert status(Fault(Kind.METHOD_NOT_FOUND, "no")) == 404
+
+
+def test_an_elicitation_has_no_name_in_this_revision() -> None:
+    params = {"mode": msgspec.Raw(b'"url"'), "elicitationId": msgspec.Raw(b'"e7"')}
+    assert to_question(Read("elicitation/create", params)).params == {"mode": params["mode"]}

@@ -1,4 +1,4 @@
-"""A gateway whose files can be edited and whose servers can be harmed: what the tests of faults share."""
+"""A gateway whose files can be edited and whose servers can be harmed."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Place:
     def write_keys(self, *clients: str) -> None:
         write_keys(self.keys, *clients)
 
-    def caller(self, era: str = "modern", client: str = "ann", patience: float = 20.0) -> Caller:
+    def caller(self, era: str = "modern", client: str = "ann", patience: float = 30.0) -> Caller:
         return Caller(self.gateway.host, self.gateway.port, KEYS[client], era, patience=patience)
 
     async def call(self, server: str, tool: str, **arguments: Any) -> Reply:
@@ -61,7 +61,7 @@ class Place:
     def state(self, server: str) -> str:
         return self.details(server).get("state", "")
 
-    def reaches(self, server: str, state: str, seconds: float = 20.0) -> None:
+    def reaches(self, server: str, state: str, seconds: float = 60.0) -> None:
         eventually(lambda: self.state(server) == state, seconds, f"{server} is {state}")
 
     def reloads(self) -> int:
@@ -74,13 +74,18 @@ class Place:
 
 @contextmanager
 def placed(
-    servers: Servers, directory: Path, *, env: Mapping[str, str] | None = None, wrap: Sequence[str] = ()
+    servers: Servers,
+    directory: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    wrap: Sequence[str] = (),
+    edge: bool = False,
 ) -> Iterator[Place]:
     """A gateway that follows its files. `env` may name another config; its `config` is then for the caller to set."""
     keys = directory / "keys.json"
     write_keys(keys, *KEYS)
     live = {"MCP_LIVE_RELOAD": "true", "MCP_API_KEYS_PATH": str(keys), **(env or {})}
-    with running_gateway({"mcpServers": servers}, keys={}, env=live, wrap=wrap) as gateway:
+    with running_gateway({"mcpServers": servers}, keys={}, env=live, wrap=wrap, edge=edge) as gateway:
         yield Place(gateway, gateway.directory / "mcp_config.json", keys)
 
 
