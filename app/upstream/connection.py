@@ -372,5 +372,6 @@ class Connection:
             return
         self._noise += 1
         if self._noise <= _NOISE_LOGGED:
-            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, message[:200],
-                        " (further ones are not logged)" if self._noise == _NOISE_LOGGED else "")  # fmt: skip
+            shown, last = message[:200].decode(errors="replace"), self._noise == _NOISE_LOGGED
+            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, shown,
+                        " (further ones are not logged)" if last else "")  # fmt: skip

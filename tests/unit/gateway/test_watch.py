@@ -194,7 +194,7 @@ def test_a_file_that_is_a_mount_of_its_own_is_known_and_no_other(tmp_path: Path)
 
 def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert Watch({"config": tmp_path / "pipe"}, lambda _: None, lambda *_: None)._known == {"config": b""}
+    assert Watch({"config": tmp_path / "pipe"}, lambda _: None, lambda *_: None)._known == {"config": b"no file"}
 
 
 async def test_rings_before_somebody_listens_are_heard_once(tasks: asyncio.TaskGroup) -> None:
