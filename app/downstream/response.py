@@ -184,6 +184,8 @@ class RelayResponse:
             return to_peer_answer(outcome, self._ident, self._era, self.request_id, self._method)
         if self._era is Era.LEGACY:
             raw = downstream_legacy.to_result(self._method, outcome, self.version)
+            if isinstance(raw, Fault):
+                return self._answer(raw)
         else:
             raw = downstream_modern.to_result(self._method, outcome, shared=self.shared)
         self.outcome = "tool_error" if any(mark in raw for mark in _IS_ERROR) else "ok"

@@ -347,12 +347,12 @@ class Connection:
         return candidates[-1] if candidates else None
 
     def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
-        if method in questions.METHODS and self.era is Era.LEGACY:
+        if self.era is Era.MODERN:
+            return  # its servers send no requests, and its clients no responses (2026-07-28, transports)
+        if method in questions.METHODS:
             self.inquiries.asked(method, ident, params, self._pending, origin)
-        elif method == "ping":
-            self._write_answer(ident, msgspec.Raw(b"{}"))
         else:
-            self._write_answer(ident, questions.UNKNOWN)
+            self._write_answer(ident, msgspec.Raw(b"{}") if method == "ping" else questions.UNKNOWN)
 
     def _write_answer(self, ident: float | str, given: Given) -> None:
         told = b'"error":%b' % bytes(given.raw) if isinstance(given, PeerError) else b'"result":%b' % bytes(given)

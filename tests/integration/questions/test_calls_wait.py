@@ -53,6 +53,7 @@ async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(h
     await ask_two_at_once(house, server, MODERN, BOB if server == "own" else ANN)
 
 
+@pytest.mark.requirement("ask.keys")
 @pytest.mark.parametrize("server", ["files", "remote"])
 async def test_questions_that_come_together_are_asked_together_under_keys_of_ours(house: Gateway, server: str) -> None:
     ann = Modern(house)
@@ -79,6 +80,7 @@ async def test_what_was_not_answered_is_asked_again_and_unknown_keys_are_passed_
     assert json.loads(reply.text) == [{"result": YES}, {"result": {"role": "assistant"}}]
 
 
+@pytest.mark.requirement("ask.once")
 async def test_a_call_is_answered_once(house: Gateway) -> None:
     ann = Modern(house)
     asked = await ann.question("files__ask")
@@ -88,6 +90,7 @@ async def test_a_call_is_answered_once(house: Gateway) -> None:
     assert (again.status, again.error["code"]) == (400, -32602)
 
 
+@pytest.mark.requirement("ask.once")
 async def test_two_answers_at_once_are_one(house: Gateway) -> None:
     ann = Modern(house)
     asked = await ann.question("remote__ask")
