@@ -76,6 +76,8 @@ def _packages(commands: list[str]) -> list[str]:
 def run(root: Path, path: str, arguments: list[str]) -> int:
     """Runs every step, pytest last, so that its summary closes the output. Answers the exit code."""
     environment = {**os.environ, "PATH": path}
+    # Hundreds of processes import the same modules: each would compile all of them.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     failed: list[str] = []
     for name, command in STEPS.items():
         print(f"== {name}", flush=True)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from app.config import edge, values
 from app.config.addresses import host_rule, http_url, is_loopback, origin_rule
-from app.config.dotenv import DotenvError, parse_dotenv
+from app.config.dotenv import DotenvError, parse_dotenv, unreadable
 from app.config.spelling import near
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "parse_dotenv",
     "public_url",
     "secrets_of",
+    "unreadable",
 ]
 
 
@@ -45,6 +46,8 @@ class Settings:
     max_body: int = 16 * 1024 * 1024
     path_prefixes: tuple[str, ...] = field(default=(), repr=False)
     """Secret first path segments, the one to print first; empty: no prefix."""
+    decoy_prefixes: tuple[str, ...] = field(default=(), repr=False)
+    """First path segments whose 404 comes slowly: for whoever has them from where no client of ours looks."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks (CIDR) of proxies that are believed who their client is."""
     domains: tuple[str, ...] = ()
@@ -56,6 +59,8 @@ class Settings:
     """Requests a second from one address."""
     limit_key: int = 1000
     """Requests a second with one key."""
+    limit_tool: int | None = None
+    """Calls a second of one tool with one key; None: no fewer than of all of them."""
     limit_streams: int = 200
     """Open streams of one key."""
     edge: Literal["auto", "no", "yes"] = "auto"
@@ -114,12 +119,14 @@ _TABLE: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
     ("MCP_DATA_DIR", "data_dir", values.path, "a path"),
     ("MCP_MAX_BODY", "max_body", values.size, "a size such as 16mb, 512kb or 1048576, at least 1kb"),
     ("MCP_PATH_PREFIX", "path_prefixes", edge.prefixes, "8 to 64 of A-Z a-z 0-9 _ -, or several, comma-separated"),
+    ("MCP_DECOY_PREFIX", "decoy_prefixes", edge.prefixes, "8 to 64 of A-Z a-z 0-9 _ -, or several, comma-separated"),
     ("MCP_TRUSTED_PROXIES", "trusted_proxies", edge.networks, "IP addresses or networks (10.0.0.0/8), comma-separated"),
     ("MCP_DOMAIN", "domains", edge.domains, "host names such as mcp.example.com, comma-separated"),
     ("MCP_ACME_EMAIL", "acme_email", edge.email, "an e-mail address"),
     ("MCP_ACME_SERVER", "acme_server", edge.acme_server, "staging, or the https:// URL of an ACME directory"),
     ("MCP_LIMIT_IP", "limit_ip", edge.limit, "requests a second, 1 to 1000000"),
     ("MCP_LIMIT_KEY", "limit_key", edge.limit, "requests a second, 1 to 1000000"),
+    ("MCP_LIMIT_TOOL", "limit_tool", edge.limit, "calls a second, 1 to 1000000"),
     ("MCP_LIMIT_STREAMS", "limit_streams", edge.streams, "streams, 1 to 65535"),
     ("MCP_EDGE", "edge", values.edge, "auto, yes or no"),
     ("MCP_LOG_LEVEL", "log_level", values.level, "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
@@ -131,7 +138,7 @@ _CLIENT_SIDE = ("MCP_ENDPOINT",)
 # Read by the tunnel's own program, which compose starts.
 TUNNEL_TOKEN = "CLOUDFLARE_TUNNEL_TOKEN"
 VARIABLES = (*(row[0] for row in _TABLE), "MCP_WORKERS", TUNNEL_TOKEN)
-_SECRET = frozenset({"MCP_PATH_PREFIX", "MCP_API_KEYS"})
+_SECRET = frozenset({"MCP_PATH_PREFIX", "MCP_DECOY_PREFIX", "MCP_API_KEYS"})
 
 
 def load_settings(env: Mapping[str, str], *, terminal: bool) -> tuple[Settings, tuple[str, ...]]:
@@ -158,6 +165,10 @@ def load_settings(env: Mapping[str, str], *, terminal: bool) -> tuple[Settings, 
     if problems:
         raise SettingsError(tuple(problems))
     settings = Settings(**chosen)  # pyright: ignore[reportArgumentType]  # the table pairs each parser with its field
+    if settings.decoy_prefixes and (
+        not settings.path_prefixes or {*settings.decoy_prefixes} & {*settings.path_prefixes}
+    ):
+        raise SettingsError(("MCP_DECOY_PREFIX=*** is not allowed: it is another one beside MCP_PATH_PREFIX",))
     return settings, (*_misspelt(env), *_remarks(settings))
 
 
@@ -170,9 +181,10 @@ def public_url(settings: Settings) -> str:
 
 
 def secrets_of(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
-    """What of the environment never stands in a log: keys, prefixes, the tunnel's token."""
+    """What of the environment never stands in a log: keys, prefixes and decoys, the tunnel's token."""
     yield from (key for entry in settings.api_keys.split(",") if (key := entry.partition(":")[0].strip()))
     yield from settings.path_prefixes
+    yield from settings.decoy_prefixes
     if token := env.get(TUNNEL_TOKEN, "").strip():
         yield token
 

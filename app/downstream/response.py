@@ -191,6 +191,8 @@ class RelayResponse:
             return to_peer_answer(outcome, self._ident, self._era, self.request_id, self._method)
         if self._era is Era.LEGACY:
             raw = downstream_legacy.to_result(self._method, outcome, self.version)
+            if isinstance(raw, Fault):
+                return self._rendered(raw)
         else:
             raw = downstream_modern.to_result(self._method, outcome, shared=self.shared)
         failed = self._method == "tools/call" and (b'"isError":true' in raw or b'"isError": true' in raw)

@@ -9,6 +9,7 @@ from string import Template
 
 from app.config import edge
 from app.edge.settings import EdgeSettings, Variant
+from app.protocol.versions import MODERN_VERSIONS
 
 _SHARED = (
     "nginx.conf",
@@ -39,6 +40,12 @@ KEEPALIVE_MIN = (1, 27, 4)
 ANONYMOUS = 20
 ANONYMOUS_BURST = 100
 """Clients ask for a few `.well-known` paths when they start: those of ten people at once."""
+ENCODED = 20
+"""Calls a second with one key whose tool's name is in no plain form: no name of ours needs another."""
+DECOY_RATE = 8
+"""Bytes a second: half a minute for a head and some words."""
+DECOYS = 64
+"""Slow answers at once: each holds a connection, and no more than that."""
 CONNECTIONS = 1000
 """Requests in flight from one address, streams among them; more where a key may have more streams."""
 
@@ -74,7 +81,7 @@ def values(settings: EdgeSettings) -> dict[str, str]:
         "template": f"templates/{settings.variant}.conf",
         "endpoints": ENDPOINTS,
         "access_log": "/dev/stderr access if=$logged" if settings.access_log else "off",
-        **_paths(settings.prefixes),
+        **_paths(settings.prefixes, settings.decoys),
         **_limits(settings),
         "real_ip": _real_ip(settings),
         "listen": _lines(f"listen {_plain(endpoint)} default_server;" for endpoint in settings.endpoints),
@@ -94,9 +101,18 @@ def values(settings: EdgeSettings) -> dict[str, str]:
     }
 
 
-def _paths(prefixes: tuple[str, ...]) -> dict[str, str]:
-    below = f"/(?:{'|'.join(prefixes)})" if prefixes else ""
-    return {"below": below, "open": "0" if prefixes else "1"}
+def _paths(prefixes: tuple[str, ...], decoys: tuple[str, ...]) -> dict[str, str]:
+    return {
+        "below": _segment(prefixes),
+        "open": "0" if prefixes else "1",
+        "decoys": f'"~^{_segment(decoys)}/" 1;' if decoys else "# (none)",
+        "decoy_rate": str(DECOY_RATE),
+        "decoys_at_once": str(DECOYS),
+    }
+
+
+def _segment(names: tuple[str, ...]) -> str:
+    return f"/(?:{'|'.join(names)})" if names else ""
 
 
 def _limits(settings: EdgeSettings) -> dict[str, str]:
@@ -104,6 +120,9 @@ def _limits(settings: EdgeSettings) -> dict[str, str]:
     return {
         "limit_ip": str(settings.limit_ip),
         "limit_key": str(settings.limit_key),
+        "limit_tool": str(settings.limit_tool),
+        "limit_encoded": str(min(ENCODED, settings.limit_tool)),
+        "revisions": "|".join(MODERN_VERSIONS),
         "limit_anonymous": str(ANONYMOUS),
         "burst_anonymous": str(ANONYMOUS_BURST),
         "limit_streams": str(settings.limit_streams),

@@ -23,6 +23,7 @@ _MOST = {
     "connections": 1 << 20,
     "limit_ip": edge.MOST_REQUESTS,
     "limit_key": edge.MOST_REQUESTS,
+    "limit_tool": edge.MOST_REQUESTS,
     "limit_streams": edge.MOST_STREAMS,
     "shutdown": 86400,
 }
@@ -49,10 +50,13 @@ class EdgeSettings:
     """nginx's own: some directives changed their form."""
     prefixes: tuple[str, ...] = field(default=(), repr=False)
     """Secret first path segments; what is not below one of them is a 404. Empty: every path is the app's to judge."""
+    decoys: tuple[str, ...] = field(default=(), repr=False)
+    """First path segments whose 404 comes slowly; they go with a prefix."""
     trusted: tuple[str, ...] = ()
     """Networks whose word on the client's address counts: CF-Connecting-IP in `tunnel`, X-Forwarded-For elsewhere."""
     limit_ip: int = 2000
     limit_key: int = 1000
+    limit_tool: int = 1000
     limit_streams: int = 200
     access_log: bool = True
     """One line a request on stderr."""
@@ -102,9 +106,11 @@ class EdgeSettings:
         return [*found, ("webroot", self.webroot)] if self.webroot else found
 
     def _check_texts(self) -> None:
-        for prefix in self.prefixes:
-            if not edge.PREFIX.fullmatch(prefix):
-                raise ValueError("prefixes: one is not 8 to 64 of A-Z a-z 0-9 _ -")
+        for name, segments in (("prefixes", self.prefixes), ("decoys", self.decoys)):
+            if not all(map(edge.PREFIX.fullmatch, segments)):
+                raise ValueError(f"{name}: one is not 8 to 64 of A-Z a-z 0-9 _ -")
+        if self.decoys and (not self.prefixes or {*self.decoys} & {*self.prefixes}):
+            raise ValueError("decoys: others, beside prefixes")
         for network in self.trusted:
             try:
                 plain = edge.networks(network) == (network,)

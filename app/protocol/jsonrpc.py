@@ -125,7 +125,7 @@ def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejecti
     ident = members.get("id", NO_RAW)
     raw_id = bytes(ident)
     if raw_id and not _is_id(raw_id):
-        return _refused(Kind.INVALID_REQUEST, "`id` must be a string or a number.")
+        return _refused(Kind.INVALID_REQUEST, f"`id` must be a string or a number of {MAX_ID_BYTES} bytes at most.")
     tight = members if len(body) == len(_encode(members)) else _tightened(body, members)
     if tight is None:
         return _refused(Kind.INVALID_REQUEST, "A member of the message is given twice.", ident)

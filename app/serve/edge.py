@@ -73,7 +73,7 @@ def run(args: Namespace) -> int:
         return CONFIGURATION
     text = printed(render(nginx.sources(settings.variant), settings))
     if not sys.stdout.isatty():
-        for prefix in known.path_prefixes:
+        for prefix in (*known.path_prefixes, *known.decoy_prefixes):
             text = text.replace(prefix, MASK)
     sys.stdout.write(text)
     return 0

@@ -26,8 +26,8 @@ access = logging.getLogger("nginx.access")
 
 ROOT = Path(__file__).resolve().parents[2] / "nginx"
 MISSING = (
-    "nginx is not on this machine: serving without it, so requests are not limited and slow clients not timed "
-    "out; install nginx, or set MCP_EDGE=no to silence this"
+    "nginx is not on this machine: serving without it, so requests and streams are not limited; install nginx, or "
+    "set MCP_EDGE=no to silence this"
 )
 # Debian keeps nginx where a user's PATH does not look.
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -94,9 +94,11 @@ def edge_settings(
             connections=_connections(),
             user=user[:2] if user else None,
             prefixes=known.path_prefixes,
+            decoys=known.decoy_prefixes,
             trusted=known.trusted_proxies,
             limit_ip=known.limit_ip,
             limit_key=known.limit_key,
+            limit_tool=known.limit_tool or known.limit_key,
             limit_streams=known.limit_streams,
             access_log=access.isEnabledFor(logging.INFO),
             **more,

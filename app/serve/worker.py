@@ -36,11 +36,17 @@ GRACEFUL_SHUTDOWN = 5
 """Seconds calls in flight have after SIGTERM; the lifespan's own shutdown comes after it."""
 LINGER = 10.0
 """Seconds a client has to take its answer and to send what nobody reads."""
+HEAD_WITHIN = 15.0
+"""Seconds from a connection's beginning, or from a request's, to the end of the request's head."""
 BEAT = 0.25
 # From the loss of the arbiter to the end by force: its successor is starting every server anew (RELIABILITY.md F23).
 ORPHANED = 1.5
 _OFFER = re.compile(rb"\r\nconnection:[^\r\n]*upgrade[^\r\n]*", re.IGNORECASE)
-BAD_REQUEST = b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}'
+BAD_REQUEST = (
+    b"400 Bad Request",
+    b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}',
+)
+TOO_SLOW = b"408 Request Timeout", b'{"error":"too_slow","error_description":"The request did not arrive in time"}'
 
 
 class GatewayProtocol(HttpToolsProtocol):
@@ -51,6 +57,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     whole = True
     """Whether the request that is being answered has arrived to its end."""
+    due: asyncio.TimerHandle | None = None
+    """While a head is waited for, and has not come whole with its first bytes: when that is over."""
 
     def on_message_begin(self) -> None:
         self.whole = False
@@ -72,16 +80,43 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn's own type
         super().connection_made(Cork(transport, self.loop))
+        self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
 
     def data_received(self, data: bytes) -> None:
         if b"pgrade" in data and not getattr(self.cycle, "more_body", False):
             head, end, rest = data.partition(b"\r\n\r\n")
             data = _OFFER.sub(b"\r\nConnection: keep-alive", head) + end + rest
         super().data_received(data)
+        if getattr(self.cycle, "response_complete", True):
+            # Less than a head, as nothing is being answered: who drips holds a connection for nothing.
+            if self.due is None:
+                self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
+        elif self.due is not None:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self.due is not None:
+            self.due.cancel()
+            self.due = None
+
+    def _end_waiting(self) -> None:
+        self.due = None
+        if self.whole:  # not a byte of a request
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self._refuse(*TOO_SLOW)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are plain text
-        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
-        self.transport.write(head + str(len(BAD_REQUEST)).encode() + b"\r\n\r\n" + BAD_REQUEST)
+        self._refuse(*BAD_REQUEST)
+
+    def _refuse(self, status: bytes, body: bytes) -> None:
+        length = str(len(body)).encode()
+        head = b"HTTP/1.1 " + status + b"\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
+        self.transport.write(head + length + b"\r\n\r\n" + body)
         self.transport.close()
 
 

@@ -347,12 +347,12 @@ class Connection:
         return candidates[-1] if candidates else None
 
     def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
-        if method in questions.METHODS and self.era is Era.LEGACY:
+        if self.era is Era.MODERN:
+            return  # its servers send no requests, and its clients no responses (2026-07-28, transports)
+        if method in questions.METHODS:
             self.inquiries.asked(method, ident, params, self._pending, origin)
-        elif method == "ping":
-            self._write_answer(ident, msgspec.Raw(b"{}"))
         else:
-            self._write_answer(ident, questions.UNKNOWN)
+            self._write_answer(ident, msgspec.Raw(b"{}") if method == "ping" else questions.UNKNOWN)
 
     def _write_answer(self, ident: float | str, given: Given) -> None:
         told = b'"error":%b' % bytes(given.raw) if isinstance(given, PeerError) else b'"result":%b' % bytes(given)
@@ -372,5 +372,6 @@ class Connection:
             return
         self._noise += 1
         if self._noise <= _NOISE_LOGGED:
-            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, message[:200],
-                        " (further ones are not logged)" if self._noise == _NOISE_LOGGED else "")  # fmt: skip
+            shown, last = message[:200].decode(errors="replace"), self._noise == _NOISE_LOGGED
+            log.warning("server=%s not a JSON-RPC message, ignored: %r%s", self.server, shown,
+                        " (further ones are not logged)" if last else "")  # fmt: skip

@@ -1,13 +1,8 @@
 """What a running gateway holds: its own counts, its memory, the processes of its tree. Needs `counted.py`'s app."""
 
 import asyncio
-import http.client
-import json
-import socket
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from app.serve.orphans import descendants
 from tests.support.gateway import Gateway
@@ -17,17 +12,6 @@ COUNTED = "tests.soak.counted:create_app"
 OWN = ("app serve", "app.serve", "gunicorn", "nginx")
 # Compared one by one.
 COUNTS = ("tasks", "descriptors", "threads", "calls", "leases", "servers", "processes")
-
-
-class ControlConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=10)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(self._path)
 
 
 @dataclass(frozen=True)
@@ -58,12 +42,7 @@ class Reading:
 
 def read(gateway: Gateway) -> Reading:
     """Now. The call that asks is among the counts, every time."""
-    connection = ControlConnection(gateway.control_socket)
-    try:
-        connection.request("GET", "/counts")
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
-    finally:
-        connection.close()
+    answer = gateway.control("/counts")
     tree = descendants((gateway.pid,))
     memory: dict[str, int] = {}
     commands: list[str] = []
@@ -78,7 +57,7 @@ def read(gateway: Gateway) -> Reading:
     return Reading({**answer, "processes": len(tree)}, memory, tasks, dict(Counter(commands)))
 
 
-async def settled(gateway: Gateway, servers: int, seconds: float = 40.0) -> Reading:
+async def settled(gateway: Gateway, servers: int, seconds: float = 60.0) -> Reading:
     """Once nothing runs but so many servers, and nothing has changed for a second. Fails after `seconds`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -94,7 +73,7 @@ async def settled(gateway: Gateway, servers: int, seconds: float = 40.0) -> Read
     return last
 
 
-async def back_at(gateway: Gateway, before: Reading, seconds: float = 15.0) -> Reading:
+async def back_at(gateway: Gateway, before: Reading, seconds: float = 45.0) -> Reading:
     """Once nothing is more than `before`, or after `seconds`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds

@@ -14,7 +14,7 @@ from tests.support.gateway import Gateway
 from tests.support.wire import Caller, Wire, until
 
 # Seconds a call may take before it has failed.
-PATIENCE = 10.0
+PATIENCE = 30.0
 # Seconds between two calls of one client: a busy gateway, not a saturated machine.
 PAUSE = 0.05
 
@@ -85,7 +85,7 @@ class Load:
         return (reply.answer.header("connection") or "").lower() != "close"
 
 
-async def until_listed(gateway: Gateway, servers: Callable[[], Sequence[str]], seconds: float = 20.0) -> None:
+async def until_listed(gateway: Gateway, servers: Callable[[], Sequence[str]], seconds: float = 60.0) -> None:
     """Until the tools of exactly these servers are listed, and all of them serve."""
     caller = Caller(gateway.host, gateway.port, gateway.key or None, "modern", patience=PATIENCE)
 

@@ -76,7 +76,7 @@ async def soak(warm_up: float, rounds: int, length: float, say: Callable[[str], 
     """`warm_up` seconds of it, then `rounds` of `length` seconds each, with a reading after each."""
     found = Findings()
     with gateway_with_edits() as (gateway, editor):
-        await until_listed(gateway, editor.servers, 30.0)
+        await until_listed(gateway, editor.servers)
         load, began = Load(gateway, CALM), time.monotonic()
 
         async def note() -> None:
@@ -90,7 +90,7 @@ async def soak(warm_up: float, rounds: int, length: float, say: Callable[[str], 
             async with load.running(), trouble(gateway, editor, found):
                 await asyncio.sleep(seconds)
             editor.restore()
-            await until_listed(gateway, editor.servers, 45.0)
+            await until_listed(gateway, editor.servers)
             await note()
         found.answered, found.failures = load.answered, load.failures
     return found

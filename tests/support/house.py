@@ -19,7 +19,7 @@ from app.gateway.drain import Drain
 from app.gateway.gateway import Gateway
 from app.upstream.upstream import State, Upstream
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 Thing = TypeVar("Thing")
 
 

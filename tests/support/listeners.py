@@ -13,7 +13,7 @@ WIDE = "key-of-the-wide-client-0123456789ab"
 NARROW = "key-of-the-narrow-client-0123456789"
 ALL = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
 # Seconds a listener waits for what has to come; what has to come sooner is measured.
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def caller(gateway: Gateway, era: str, key: str = WIDE, path: str = "/mcp") -> Caller:

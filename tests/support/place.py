@@ -39,7 +39,7 @@ class Place:
     def write_keys(self, *clients: str) -> None:
         write_keys(self.keys, *clients)
 
-    def caller(self, era: str = "modern", client: str = "ann", patience: float = 20.0) -> Caller:
+    def caller(self, era: str = "modern", client: str = "ann", patience: float = 30.0) -> Caller:
         return Caller(self.gateway.host, self.gateway.port, KEYS[client], era, patience=patience)
 
     async def call(self, server: str, tool: str, **arguments: Any) -> Reply:
@@ -61,7 +61,7 @@ class Place:
     def state(self, server: str) -> str:
         return self.details(server).get("state", "")
 
-    def reaches(self, server: str, state: str, seconds: float = 20.0) -> None:
+    def reaches(self, server: str, state: str, seconds: float = 60.0) -> None:
         eventually(lambda: self.state(server) == state, seconds, f"{server} is {state}")
 
     def reloads(self) -> int:

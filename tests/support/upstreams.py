@@ -21,7 +21,7 @@ from app.upstream.registry import UpstreamRegistry
 from app.upstream.upstream import State, Upstream
 
 WAYWARD = Path(__file__).parent / "servers" / "wayward.py"
-PATIENCE = 5.0
+PATIENCE = 30.0
 # Seconds a server may take to start: interpreters start slowly on a machine that runs many of them at once.
 STARTUP = 30.0
 

@@ -15,6 +15,7 @@ from tests.support.wire import Caller, fresh_address
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     env = {**ENVIRONMENT, **keys_file(KEYS, tmp_path_factory.mktemp("keys"))}
     with running_gateway(CONFIG, keys={}, env=env, edge=request.param == "nginx") as running:
+        running.wait_until_ready()
         yield running
 
 
@@ -26,8 +27,3 @@ def client(gateway: Gateway) -> MakeCaller:
         return Caller(gateway.host, gateway.port, key, era, source=fresh_address(), **more)
 
     return make
-
-
-@pytest.fixture(params=["legacy", "modern"])
-def era(request: pytest.FixtureRequest) -> str:
-    return request.param

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.integration.bad_input.cast import MakeCaller, call, refused, still_works
+from tests.support.pace import kept
 
 PARSE, INVALID = -32700, -32600
 
@@ -80,7 +81,7 @@ async def test_brackets_without_end_are_refused(client: MakeCaller, era: str, bo
 async def test_a_body_made_to_be_slow_is_refused_at_once(client: MakeCaller, era: str, body: bytes) -> None:
     began = time.monotonic()
     await refused(client(era), body, 400, INVALID, PARSE)
-    assert time.monotonic() - began < 2
+    assert kept(time.monotonic() - began, 2)
 
 
 async def test_brackets_inside_a_text_are_only_text(client: MakeCaller, era: str) -> None:
@@ -174,6 +175,7 @@ async def test_a_batch_is_refused_since_2025_06_18(client: MakeCaller, version: 
     await refused(caller, "[" + ",".join(['{"jsonrpc":"2.0","id":1,"method":"ping"}'] * size) + "]", 400, INVALID)
 
 
+@pytest.mark.requirement("messages.jsonrpc")
 @pytest.mark.parametrize("given", ['"1.0"', '"2"', "2.0", "2", "null", '["2.0"]', '" 2.0"', '"2.0 "', ""])
 async def test_another_jsonrpc_is_an_invalid_request(client: MakeCaller, era: str, given: str) -> None:
     caller = client(era)

@@ -29,6 +29,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     keys.chmod(0o600)
     servers = {"mcpServers": {"bench": workbench("bench")}}
     with running_gateway(servers, keys={}, env={"MCP_API_KEYS_PATH": str(keys)}) as running:
+        running.wait_until_ready()
         yield running
 
 
@@ -174,6 +175,7 @@ def test_every_shell_example_that_needs_a_gateway_works(gateway: Gateway, page: 
 def test_check_says_which_names_went_to_another_server(tmp_path: Path) -> None:
     servers = {name: {**workbench(name), "prefix": ""} for name in ("first", "second")}
     with running_gateway({"mcpServers": servers}) as gateway:
+        gateway.wait_until_ready()
         assert listed(app(gateway, "tools"))
         checked = app(gateway, "check")
     assert checked.returncode == 0, checked.stdout
@@ -183,6 +185,7 @@ def test_check_says_which_names_went_to_another_server(tmp_path: Path) -> None:
 def test_commands_on_this_machine_work_where_hosts_are_checked() -> None:
     hosts = {"MCP_ALLOWED_HOSTS": "mcp.example.com, 127.0.0.1"}
     with running_gateway({"mcpServers": {"bench": workbench("bench")}}, env=hosts) as gateway:
+        gateway.wait_until_ready()
         assert "bench__whoami" in listed(app(gateway, "tools", **hosts))
         assert app(gateway, "doctor", **hosts).returncode == 0
         assert app(gateway, "healthcheck", MCP_PORT=str(gateway.port), **hosts).returncode == 0

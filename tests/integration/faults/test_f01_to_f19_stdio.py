@@ -18,6 +18,7 @@ from app.protocol.faults import Fault
 from app.upstream import backoff
 from app.upstream.upstream import State
 from tests.integration.faults.figures import at, latencies, undisturbed, watched_loop
+from tests.support.pace import kept, within
 from tests.support.place import KEYS, Place, placed, seconds_since, told
 from tests.support.processes import eventually
 from tests.support.programs import SERVERS, workbench
@@ -77,10 +78,10 @@ async def test_f01_f17_calls_of_a_dead_server_fail_at_once_and_say_why_and_nobod
         assert reply.status == 200
         assert "'victim'" in told(reply)
         assert said in told(reply)
-    assert took < 1
-    assert calm.result()[-1] < 1
+    assert kept(took, 1)
+    assert kept(calm.result()[-1], 1)
     if number == signal.SIGKILL:
-        eventually(lambda: said in place.details("victim").get("fault", ""), 2, "health says it")
+        eventually(lambda: said in place.details("victim").get("fault", ""), what="health says it")
     await asyncio.to_thread(place.reaches, "victim", "ready")
     assert (await place.call("victim", "echo", again=1)).text == '{"again": 1}'
 
@@ -88,11 +89,16 @@ async def test_f01_f17_calls_of_a_dead_server_fail_at_once_and_say_why_and_nobod
 async def test_f02_a_crash_loop_is_five_starts_further_and_further_apart_and_then_calls_fail_within_5_ms(
     place: Place,
 ) -> None:
-    await asyncio.to_thread(place.reaches, "dying", "failed", 30)
-    starts = [float(line) for line in (place.keys.parent / "starts").read_text().split()]
-    assert len(starts) == 5
-    for due, apart in zip((0.5, 1, 2, 4), (b - a for a, b in pairwise(starts)), strict=True):
-        assert due <= apart < due * 1.25 + 0.75
+    def noted() -> list[float]:
+        return [float(line) for line in (place.keys.parent / "starts").read_text().split()]
+
+    starts = await asyncio.to_thread(eventually, lambda: len(noted()) >= 5 and noted(), 60, "five starts")
+    if starts[4] - starts[0] < 9:  # no circuit breaks where five starts take a machine longer than ten seconds
+        await asyncio.to_thread(place.reaches, "dying", "failed")
+        assert len(noted()) == 5 or noted()[5] - noted()[4] > 30, "then one a minute"
+    for due, apart in zip((0.5, 1, 2, 4), (b - a for a, b in pairwise(starts[:5])), strict=True):
+        assert due <= apart
+        assert kept(apart, due * 1.25 + 0.75)
     assert "exited with code 7" in place.details("dying")["fault"]
     caller, took = place.caller(), list[float]()
     async with await caller.wire() as wire:
@@ -101,23 +107,25 @@ async def test_f02_a_crash_loop_is_five_starts_further_and_further_apart_and_the
             reply = await caller.call("dying__anything", wire=wire)
             took.append(seconds_since(began))
             assert "error" in reply.message or reply.result["isError"]
-    assert min(took) < 0.005
+    assert kept(min(took), 0.005)
 
 
 async def test_f03_f18_who_hangs_or_cannot_start_is_named_and_neither_the_start_nor_anybody_waits(place: Place) -> None:
     assert place.gateway.get("/health/ready")[0] == 200
-    eventually(lambda: "handshake within 2 s" in place.details("hanging").get("fault", ""), 10, "it says so")
+    eventually(lambda: "handshake within 2 s" in place.details("hanging").get("fault", ""), what="it says so")
     assert place.state("absent") == "failed"
     assert "'absent'" in place.details("absent")["fault"]
     assert "not found on the PATH" in place.details("absent")["fault"]
-    assert at(0.5, await undisturbed(place)) < 0.1
+    assert kept(at(0.5, await undisturbed(place)), 0.1)
 
 
 async def test_f05_a_call_without_an_answer_ends_at_its_deadline_and_what_comes_late_goes_nowhere(place: Place) -> None:
     for _ in range(3):
         began = time.monotonic()
         reply = await place.call("tardy", "late")
-        assert 1.0 <= seconds_since(began) < 2.5
+        took = seconds_since(began)
+        assert took >= 1
+        assert kept(took, 2.5)
         assert "gave no answer in time" in told(reply)
     journal: Reply = await place.call("tardy", "journal")
     methods = json.loads(journal.text)
@@ -137,7 +145,7 @@ async def test_f08_100_mb_on_stderr_are_logged_within_a_budget_and_no_other_call
     took = seconds_since(began)
     written = len(place.gateway.log()) - size
     assert written < 64 * 1024 * (took + 8), "64 kB a second, and what each line adds"
-    assert others.result()[-1] < 1
+    assert kept(others.result()[-1], 1)
 
 
 async def test_f19_a_child_gets_nothing_of_the_gateways_own(place: Place) -> None:
@@ -155,9 +163,10 @@ async def test_f22_a_killed_worker_takes_its_children_along_within_1_s_and_calls
     family = [seen for seen in place.gateway.tree() if "wayward" in seen.command or "workbench" in seen.command]
     assert len(family) >= 2
     os.kill(place.gateway.worker().pid, signal.SIGKILL)
-    began = time.monotonic()
-    eventually(lambda: not any(seen.alive for seen in family), 1, "the servers of the dead worker are gone")
-    eventually(place.gateway.is_live, 2 - seconds_since(began), "it is live again")
+    with within(2):
+        with within(1):
+            eventually(lambda: not any(seen.alive for seen in family), what="the servers of the dead worker are gone")
+        eventually(place.gateway.is_live, what="it is live again")
     reply = await place.call("bystander", "whoami")
     assert reply.text.startswith("bystander ")
     place.gateway.note_tree()
@@ -174,7 +183,7 @@ async def test_f09_a_line_too_long_never_holds_the_loop_and_costs_no_more_than_t
                 await reaches(server, State.BACKOFF)
             else:
                 assert await ask(lease, "echo", patience=20) == "{}"
-        assert max(watched.lags) < 1
+        assert kept(max(watched.lags), 1)
         assert watched.grown < 2 * 16 * 1024
 
 

@@ -17,10 +17,11 @@ import pytest
 
 from tests.support.http_wires import seen, wayward_http
 from tests.support.listeners import listening, stream_headers
+from tests.support.pace import kept, within
 from tests.support.place import KEYS, Place, placed, seconds_since, text_of, told
 from tests.support.processes import eventually
 from tests.support.programs import workbench
-from tests.support.wire import Wire
+from tests.support.wire import Wire, until
 
 # Room for an answer of health, and for a machine that is busy otherwise.
 SLACK = 1.0
@@ -49,7 +50,7 @@ def place(house: Place, origin: str) -> Place:
     """As it was at first."""
     house.rename(base(origin))
     house.write_keys(*KEYS)
-    eventually(lambda: set(house.health()["details"]) == set(base(origin)) and "reload" not in house.health(), 10)
+    eventually(lambda: set(house.health()["details"]) == set(base(origin)) and "reload" not in house.health())
     for name in base(origin):
         house.reaches(name, "ready", 60)
     return house
@@ -80,9 +81,9 @@ async def under_load(place: Place) -> AsyncIterator[None]:
     assert all(task.result() > 5 for task in tasks)
 
 
-async def settles(place: Place, count: int, seconds: float) -> None:
+async def settles(place: Place, count: int) -> None:
     """Until so many edits were taken."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(30):
         while place.reloads() < count:  # noqa: ASYNC110 - another process takes them
             await asyncio.sleep(0.02)
 
@@ -105,9 +106,8 @@ async def test_f30_a_file_written_in_pieces_is_taken_once_it_is_whole_and_no_cal
                 file.write(text[start : start + 1024])
                 await asyncio.sleep(0.3)
                 assert place.reloads() == before or start + 1024 >= len(text)
-        began = time.monotonic()
-        await settles(place, before + 1, 0.2 + 1 + SLACK)
-        assert seconds_since(began) < 0.2 + 1 + SLACK
+        with within(0.2 + 1 + SLACK):
+            await settles(place, before + 1)
         await asyncio.to_thread(place.reaches, "other", "ready")
     assert "reload" not in place.health()
 
@@ -127,7 +127,7 @@ async def test_f31_what_does_not_validate_is_refused_whole_and_named_where_one_l
     before = place.reloads()
     async with under_load(place):
         place.config.write_text(text)
-        problem = await asyncio.to_thread(eventually, lambda: place.health().get("reload"), 5, "health tells")
+        problem = await asyncio.to_thread(eventually, lambda: place.health().get("reload"), what="health tells")
         assert problem["config"]["state"] == "rejected"
         assert said in problem["config"]["reason"]
         assert place.health()["status"] == "degraded"
@@ -154,20 +154,23 @@ async def test_f32_five_edits_by_rename_are_five_edits_taken(place: Place, edit:
     before = place.reloads()
     for number in range(1, 6):
         edit(place.config, text_of({**STEADY, "calm": {**STEADY["calm"], "prefix": f"p{number}"}}))
-        await settles(place, before + number, 5)
+        await settles(place, before + number)
         listed = await place.caller().ask("tools/list")
         assert f"p{number}__whoami" in told(listed)
     assert place.reloads() == before + 5
 
 
-async def test_f36_a_removed_server_answers_its_calls_takes_no_new_ones_and_its_clients_hear_once(place: Place) -> None:
-    slow = {"slow": {"command": sys.executable, "args": ["-c", SLOW]}}
+async def test_f36_a_removed_server_answers_its_calls_takes_no_new_ones_and_its_clients_hear_once(
+    place: Place, tmp_path: Path
+) -> None:
+    gate, begun = tmp_path / "gate", tmp_path / "begun"
+    slow = {"slow": {"command": sys.executable, "args": ["-c", SLOW, str(begun), str(gate)]}}
     place.rename({**STEADY, **slow})
     await asyncio.to_thread(place.reaches, "slow", "ready")
     async with listening(place.caller("legacy")) as legacy, listening(place.caller("modern")) as modern:
         async with asyncio.TaskGroup() as tasks:
             call = tasks.create_task(place.call("slow", "wait"))
-            await asyncio.sleep(0.3)  # it is on its way to the server; nothing tells when it is there
+            await asyncio.to_thread(eventually, begun.exists, what="the call is with the server")
             place.rename(STEADY)
             for listener in (legacy, modern):
                 await listener.hears("tools/list_changed")
@@ -175,8 +178,9 @@ async def test_f36_a_removed_server_answers_its_calls_takes_no_new_ones_and_its_
             assert refused.message["error"]["code"] == -32602
             assert not call.done(), "one call is in flight"
             assert processes(place, "waited")
+            gate.touch()
         assert call.result().text == "waited"
-        await asyncio.to_thread(eventually, lambda: not processes(place, "waited"), 5, "its process is gone")
+        await asyncio.to_thread(eventually, lambda: not processes(place, "waited"), what="its process is gone")
         assert legacy.changes == modern.changes == ["tools/list_changed"]
 
 
@@ -184,9 +188,9 @@ def processes(place: Place, word: str) -> list[int]:
     return [seen.pid for seen in place.gateway.tree() if word in seen.command]
 
 
-# Answers a call after two seconds.
+# Makes a file of its first argument's name when it is called, and answers once there is one of its second's.
 SLOW = """
-import json, sys, time
+import json, os, sys, time
 for line in sys.stdin:
     m = json.loads(line); r = None
     if m["method"] == "initialize":
@@ -194,7 +198,9 @@ for line in sys.stdin:
     elif m["method"] == "tools/list":
         r = {"tools": [{"name": "wait", "inputSchema": {"type": "object"}}]}
     elif m["method"] == "tools/call":
-        time.sleep(2); r = {"content": [{"type": "text", "text": "waited"}]}
+        open(sys.argv[1], "w").close()
+        while not os.path.exists(sys.argv[2]): time.sleep(0.02)
+        r = {"content": [{"type": "text", "text": "waited"}]}
     if r: print(json.dumps({"jsonrpc": "2.0", "id": m["id"], "result": r}), flush=True)
 """
 
@@ -210,7 +216,7 @@ async def test_f37_processes_and_sessions_of_servers_that_were_not_edited_stay(p
         for servers in ({**base(origin), **OTHER}, {**OTHER, **base(origin)}, base(origin)):
             count = place.reloads()
             place.rename(servers)
-            await settles(place, count + 1, 5)
+            await settles(place, count + 1)
             assert "echo" in (await place.call("remote", "echo", echo=1)).text
     assert await sessions() == before
 
@@ -221,9 +227,13 @@ async def test_f38_fifty_edits_in_five_seconds_are_ten_reloads_at_most_and_the_l
         for number in range(50):
             place.rename({**STEADY, "calm": {**STEADY["calm"], "prefix": f"n{number}"}})
             await asyncio.sleep(max(0.0, began + (number + 1) * 0.1 - time.monotonic()))
-        await asyncio.sleep(1.0 + SLACK)
-    assert 1 <= place.reloads() - before <= 10
-    assert "n49__whoami" in told(await place.caller().ask("tools/list"))
+        lasted = time.monotonic() - began
+
+        async def last_one_counts() -> bool:
+            return "n49__whoami" in told(await place.caller().ask("tools/list"))
+
+        await until(last_one_counts, "the last edit is taken")
+    assert 1 <= place.reloads() - before <= max(10, 2 * lasted)
 
 
 async def test_f39_what_changes_nothing_reloads_nothing(place: Place, origin: str) -> None:
@@ -235,7 +245,7 @@ async def test_f39_what_changes_nothing_reloads_nothing(place: Place, origin: st
     place.write_keys(*KEYS)
     await asyncio.sleep(2.0 + SLACK)  # nothing tells that nothing happens: a poll and what follows it
     place.rename({**base(origin), **OTHER})
-    await settles(place, before + 1, 5)
+    await settles(place, before + 1)
     assert place.reloads() == before + 1
     assert "keys reloaded" not in place.gateway.log().rpartition("config reloaded")[0].rpartition("config reloaded")[2]
 
@@ -246,26 +256,32 @@ async def test_f40_a_revoked_key_is_refused_within_2_s_and_its_streams_are_close
     async with listening(place.caller("modern", "cut")) as modern, listening(place.caller("modern", "bob")) as other:
         call = place.caller("modern", "cut").open("tools/call", {"name": "calm__hold", "arguments": {"label": "cut"}})
         async with await cut.wire() as stream, call as held:
-            stream.patience = held.patience = 10
+            stream.patience = held.patience = 30
             answer = await stream.ask("GET", "/mcp", stream_headers(cut))
             assert answer.is_stream
-            await asyncio.sleep(0.3)  # the call is on its way; nothing tells when it is there
+
+            async def held_there() -> bool:
+                return "started cut" in (await place.call("calm", "journal")).text
+
+            await until(held_there, "the call is with the server")
             began = time.monotonic()
             place.write_keys("ann", "bob")
-            await asyncio.to_thread(eventually, lambda: place.refuses("cut"), 2, "401")
-            async with asyncio.timeout(began + 5 - time.monotonic()):
+            with within(2):
+                await asyncio.to_thread(eventually, lambda: place.refuses("cut"), what="401")
+            async with asyncio.timeout(30):
                 assert [message async for message in stream.messages()] == []
                 await modern.ended.wait()
                 assert (await held.head()).status == 200
                 told = json.loads(b"".join([piece async for piece in held.pieces()]))
                 assert told["jsonrpc"] == "2.0", "a JSON-RPC request was read"
                 assert "revoked" in told["error"]["message"]
+            assert kept(seconds_since(began), 5)
         assert not other.ended.is_set()
         async with await Wire.connect(place.gateway.host, place.gateway.port) as wire:
             raw = json.dumps(cut.body("tools/list", None, 7)).encode()
             assert (await wire.request("POST", "/mcp", cut.headers("tools/list"), raw)).status == 401
         place.write_keys(*KEYS)
-        await asyncio.to_thread(eventually, lambda: not place.refuses("cut"), 5, "the key is good again")
+        await asyncio.to_thread(eventually, lambda: not place.refuses("cut"), what="the key is good again")
         async with await Wire.connect(place.gateway.host, place.gateway.port) as wire:
             answer = await wire.request("POST", "/mcp", cut.headers("tools/list"), raw)
         assert answer.status == 404, "a session does not outlive its key"

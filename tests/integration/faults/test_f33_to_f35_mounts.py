@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pace import within
 from tests.support.place import KEYS, placed, text_of
 from tests.support.processes import eventually
 from tests.support.programs import workbench
@@ -34,7 +35,8 @@ def test_f33_two_swaps_of_a_config_map_are_two_edits_taken(tmp_path: Path) -> No
         for number, servers in ((1, TWO), (2, ONE)):
             (mount / "..data_tmp").symlink_to(f"..{number}")
             os.replace(mount / "..data_tmp", mount / "..data")
-            eventually(lambda count=number: place.reloads() == count, 5, "the swap is taken")
+            with within(5):
+                eventually(lambda count=number: place.reloads() == count, what="the swap is taken")
             assert set(place.health()["details"]) == set(servers)
 
 
@@ -45,12 +47,13 @@ def test_f34_a_mounted_file_that_was_replaced_outside_is_said_loudly_within_5_s(
     with placed({}, tmp_path, wrap=[*MOUNTED, str(outside)]) as place:
         place.reaches("one", "ready", 60)
         outside.write_text(text_of(TWO))
-        eventually(lambda: "two" in place.health()["details"], 5, "an edit in place is seen through the mount")
+        eventually(lambda: "two" in place.health()["details"], what="an edit in place is seen through the mount")
         assert "reload" not in place.health()
         fresh = tmp_path / "fresh.json"
         fresh.write_text(text_of(ONE))
         os.replace(fresh, outside)
-        told = eventually(lambda: place.health().get("reload"), 5, "health says it")
+        with within(5):
+            told = eventually(lambda: place.health().get("reload"), what="health says it")
         assert told["config"]["state"] == "stale"
         assert "mount the directory instead of the file" in told["config"]["reason"]
         assert place.health()["status"] == "degraded"
@@ -70,9 +73,11 @@ def test_f35_f40_without_inotify_edits_are_found_within_5_s_and_a_revoked_key_is
         assert "it cannot be watched" in place.gateway.log()
         for servers in (TWO, ONE):
             place.rename(servers)
-            eventually(lambda wanted=servers: set(place.health()["details"]) == set(wanted), 5, "it is taken")
+            with within(5):
+                eventually(lambda wanted=servers: set(place.health()["details"]) == set(wanted), what="it is taken")
         for _ in range(3):
             place.write_keys("ann", "bob")
-            eventually(lambda: place.refuses("cut"), 2, "401")
+            with within(2):
+                eventually(lambda: place.refuses("cut"), what="401")
             place.write_keys(*KEYS)
-            eventually(lambda: not place.refuses("cut"), 5, "the key is good again")
+            eventually(lambda: not place.refuses("cut"), what="the key is good again")

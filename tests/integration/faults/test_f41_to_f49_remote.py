@@ -21,12 +21,13 @@ from app.upstream.errors import UpstreamError
 from app.upstream.upstream import State, Upstream
 from tests.integration.faults.figures import watched_loop
 from tests.support.http_wires import remote, seen, wayward_http
+from tests.support.pace import kept
 from tests.support.place import Place, placed, seconds_since, told
 from tests.support.processes import eventually, tree_of
 from tests.support.programs import SERVERS, listening
 from tests.support.tls import answering, certificate
 from tests.support.upstreams import ask, lease_of, reaches, running
-from tests.support.wire import Reply
+from tests.support.wire import Reply, until
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +75,15 @@ async def test_f41_refused_credentials_park_their_server_and_never_look_like_the
 @pytest.mark.parametrize(("server", "seconds"), [("throttled", 40), ("failing", 50)])
 async def test_f43_a_server_that_asks_for_time_is_given_it(place: Place, server: str, seconds: int) -> None:
     await asyncio.to_thread(place.reaches, server, "backoff")
-    reply = await place.call(server, "anything")
-    assert "It is tried again in" in told(reply)
-    due = int(told(reply).split("It is tried again in ")[1].split(" s")[0])
-    assert seconds - 30 < due <= seconds
+
+    async def is_given_it() -> bool:
+        said = told(await place.call(server, "anything"))
+        assert "It is tried again in" in said
+        due = int(said.split("It is tried again in ")[1].split(" s")[0])
+        assert due <= seconds
+        return due > seconds - 30  # or it asks for time again soon
+
+    await until(is_given_it, f"it is left alone for {seconds} s", 60)
 
 
 async def timed(call: Awaitable[Reply]) -> tuple[float, Reply]:
@@ -92,13 +98,14 @@ async def test_f44_silence_and_a_trickle_end_at_the_deadline_and_progress_at_the
 ) -> None:
     params: dict[str, Any] = {"_meta": {"progressToken": "t"}}
     took, reply = await timed(place.caller().call(f"good__{tool}", **params))
-    assert least <= took < most
+    assert took >= least
+    assert kept(took, most)
     assert "gave no answer in time" in told(reply)
     assert (await place.call("good", "echo", a=1)).text == '{"a": 1}'
 
 
 async def test_f49_a_redirect_is_not_followed_and_credentials_go_nowhere_else(place: Place, origin: str) -> None:
-    eventually(lambda: "redirects elsewhere" in place.details("moved").get("fault", ""), 20, "health says it")
+    eventually(lambda: "redirects elsewhere" in place.details("moved").get("fault", ""), what="health says it")
     assert not [asked for asked in (await seen(origin))["seen"] if asked["path"].startswith("/trap")]
     assert "redirects elsewhere" in told(await place.call("moved", "anything"))
 
@@ -113,7 +120,8 @@ async def test_f45_a_connection_into_nothing_is_found_by_the_deadline_and_later_
             assert (await place.call("still", "echo")).text == "{}"
             stop()
             took, reply = await timed(place.call("still", "echo"))
-            assert 1 <= took < 2.5
+            assert took >= 1
+            assert kept(took, 2.5)
             assert "gave no answer in time" in told(reply)
             go_on()
             for _ in range(10):
@@ -124,7 +132,7 @@ async def test_f45_a_connection_into_nothing_is_found_by_health_checks_and_the_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heartbeat, "SILENCE", 0.3)
-    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.3,))
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (1.0,))
     with wayward_http() as url, stopped_and_continued() as [stop, go_on]:
         async with running(remote(f"{url}/modern")) as [server]:
             await reaches(server, State.READY)
@@ -171,8 +179,8 @@ async def test_f46_a_name_that_does_not_resolve_is_an_error_within_5_s_and_block
         await reaches(server, State.BACKOFF)
         took = seconds_since(began)
     assert "does not resolve" in server.exits[0].reason or "in time" in server.exits[0].reason
-    assert took < 5
-    assert max(watched.lags) < 1
+    assert kept(took, 5)
+    assert kept(max(watched.lags), 1)
 
 
 async def test_f46_a_server_that_moved_is_found_at_its_new_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +201,7 @@ async def test_f46_a_server_that_moved_is_found_at_its_new_address(monkeypatch: 
             assert await ask(await lease_of(server, Era.MODERN), "echo") == "{}"
             address = "127.0.0.1"
             await leave()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not await answers(server):  # noqa: ASYNC110 - nothing tells when a call would pass
                     await asyncio.sleep(0.2)
 

@@ -15,9 +15,10 @@ KEY = "key-of-ann-0123456789-0123456789"
 def gateway() -> Iterator[Gateway]:
     config = {"mcpServers": {"a": workbench("a"), "b": workbench("b")}}
     with running_gateway(config, keys={KEY: "ann"}, edge=True) as running:
+        running.wait_until_ready()
         yield running
 
 
 @pytest.fixture
 def client(gateway: Gateway) -> Caller:
-    return Caller(gateway.host, gateway.port, KEY, patience=10.0)
+    return Caller(gateway.host, gateway.port, KEY)

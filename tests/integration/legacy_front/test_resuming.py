@@ -12,7 +12,7 @@ from tests.support.wire import Answer, Caller, Wire, until
 async def events(wire: Wire, count: int) -> list[tuple[str, str]]:
     """The next events with an id, as (id, data); comments are passed over."""
     buffer, found = b"", list[tuple[str, str]]()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for piece in wire.pieces():
             *whole, buffer = (buffer + piece).split(b"\n\n")
             for event in whole:
@@ -88,7 +88,7 @@ async def test_an_event_that_is_not_kept_is_said_so_and_a_thief_finds_no_session
     await client.initialize()
     async with await client.wire() as wire:
         assert (await resume(client, wire, "99-1")).status == 400
-    other = Caller(client.host, client.port, client.key, patience=10.0)
+    other = Caller(client.host, client.port, client.key, patience=30.0)
     await other.initialize()
     async with client.open("tools/call", holding("five"), ident=1) as wire:
         await wire.head()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from tests.support.gateway import Gateway
 
 
-def exchange(gateway: Gateway, sent: bytes, patience: float = 8.0, source: str = "") -> bytes:
+def exchange(gateway: Gateway, sent: bytes, patience: float = 30.0, source: str = "") -> bytes:
     """All that comes back until the connection is closed. After a whole answer we say that we send no more: nginx would
     wait for the rest of a body that it refused.
     """

@@ -33,6 +33,7 @@ HOSTILE = {
 def gateway() -> Iterator[Gateway]:
     env = {"MCP_PATH_PREFIX": PREFIX}
     with running_gateway(CONFIG, keys={KEY: "ann é"}, edge=True, env=env) as running:
+        running.wait_until_ready()
         yield running
 
 

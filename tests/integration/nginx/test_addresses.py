@@ -124,11 +124,12 @@ def test_the_direct_app_believes_trusted_proxies_alone_too() -> None:
     env = {"MCP_TRUSTED_PROXIES": PROXY}
     with running_gateway({"mcpServers": {}}, keys={KEY: "one"}, env=env) as gateway:
 
-        def refusals(source: str, chain: str) -> list[int]:
+        def served(source: str, chain: str) -> int:
+            """How many of sixty wrong keys are looked at: twenty, and those that come back meanwhile."""
             sent = request("GET", "/health", "Authorization: Bearer wrong-key-1", f"X-Forwarded-For: {chain}")
-            return [parsed(exchange(gateway, sent, source=source))[0] for _ in range(25)]
+            return [parsed(exchange(gateway, sent, source=source))[0] for _ in range(60)].count(401)
 
-        assert refusals(PROXY, "192.0.2.1").count(429) == 5
-        assert refusals(PROXY, "192.0.2.2").count(429) == 5, "another client of that proxy"
-        assert refusals("127.9.9.9", "192.0.2.3").count(429) == 5
-        assert refusals("127.9.9.9", "192.0.2.4").count(429) == 25, "nobody's word but its own"
+        assert 20 <= served(PROXY, "192.0.2.1") < 40
+        assert 20 <= served(PROXY, "192.0.2.2") < 40, "another client of that proxy"
+        assert 20 <= served("127.9.9.9", "192.0.2.3") < 40
+        assert served("127.9.9.9", "192.0.2.4") < 20, "nobody's word but its own"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.downstream.penalties import PER_SECOND
 from tests.integration.nginx.access_log import line_of, lines_of
 from tests.integration.nginx.raw import exchange, parsed, request
 from tests.support.gateway import KEY, Gateway, running_gateway
@@ -29,6 +30,7 @@ BEARER = [("Authorization", f"Bearer {KEY}")]
 @pytest.fixture(scope="module")
 def tight() -> Iterator[Gateway]:
     with running_gateway(CONFIG, keys=KEYS, edge=True, env=TIGHT) as running:
+        running.wait_until_ready()
         yield running
 
 
@@ -36,6 +38,7 @@ def tight() -> Iterator[Gateway]:
 def usual() -> Iterator[Gateway]:
     """With the limits that everybody has."""
     with running_gateway(CONFIG, keys=KEYS, edge=True, env={"MCP_PATH_PREFIX": PREFIX}) as running:
+        running.wait_until_ready()
         yield running
 
 
@@ -43,7 +46,7 @@ async def statuses(
     gateway: Gateway, count: int, path: str = "/health", headers: Headers = (), *, method: str = "GET", source: str = ""
 ) -> Counter[int]:
     """How often each status came to so many requests on one connection, all sent at once."""
-    async with await Wire.connect(gateway.host, gateway.port, 10, source or fresh_address()) as wire:
+    async with await Wire.connect(gateway.host, gateway.port, source=source or fresh_address()) as wire:
         lines = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers)]
         await wire.send(("\r\n".join([*lines, "", ""]) * count).encode("latin-1"))
         found: Counter[int] = Counter()
@@ -62,11 +65,12 @@ async def test_an_address_has_a_second_s_worth_at_once_and_another_address_its_o
     assert await statuses(tight, 30) == {200: 30}
 
 
+@pytest.mark.requirement("access.rates")
 async def test_a_key_is_limited_from_wherever_it_comes_and_the_others_are_not(tight: Gateway) -> None:
     began = time.monotonic()
     found = await statuses(tight, 40, "/health", BEARER)
     assert 10 < found[200] <= 12 + 10 * (time.monotonic() - began)
-    assert (await statuses(tight, 10, "/health", BEARER))[429] > 0, "from another address"
+    assert (await statuses(tight, 40, "/health", BEARER))[429] > 0, "from another address"
     assert await statuses(tight, 10, "/health", [("Authorization", f"Bearer {OTHER}")]) == {200: 10}
 
 
@@ -76,7 +80,7 @@ async def test_a_key_is_limited_from_wherever_it_comes_and_the_others_are_not(ti
 )
 async def test_a_key_is_one_key_however_its_scheme_is_written(tight: Gateway, authorization: str) -> None:
     await statuses(tight, 20, "/health", BEARER)
-    assert (await statuses(tight, 15, "/health", [("Authorization", authorization)]))[429] > 0
+    assert (await statuses(tight, 40, "/health", [("Authorization", authorization)]))[429] > 0
 
 
 @pytest.mark.parametrize(
@@ -104,31 +108,31 @@ async def test_strangers_are_limited_wherever_they_go_but_for_preflights_and_hea
 
 
 async def test_b49_a_fresh_key_for_every_request_is_stopped_by_the_limits_of_its_address(tight: Gateway) -> None:
-    source, found = fresh_address(), Counter[int]()
-    async with await Wire.connect(tight.host, tight.port, 10, source) as wire:
+    source, found, began = fresh_address(), Counter[int](), time.monotonic()
+    async with await Wire.connect(tight.host, tight.port, source=source) as wire:
         for number in range(200):
             headers = [("Authorization", f"Bearer random-key-{number:06}")]
             found[(await wire.request("POST", "/mcp", headers, b"{}")).status] += 1
     assert found.keys() == {401, 429}
-    assert found[401] == 20
+    assert 20 <= found[401] <= 21 + PER_SECOND * (time.monotonic() - began)
 
 
 async def test_b50_long_keys_fill_no_zone(tight: Gateway) -> None:
     """10,000 of 6 kB would be 60 MB of a zone's 10; they are nobody's, and count for their address alone."""
     await statuses(tight, 20, "/health", BEARER)
     for start in range(0, 2000, 500):
-        async with await Wire.connect(tight.host, tight.port, 20, fresh_address()) as wire:
+        async with await Wire.connect(tight.host, tight.port, source=fresh_address()) as wire:
             for number in range(start, start + 500):
                 answer = await wire.request("GET", "/health/live", [("Authorization", f"Bearer {number:06000}")])
                 assert answer.status in (401, 429)
-    assert (await statuses(tight, 20, "/health", BEARER))[429] > 0, "what was known of a real key is still known"
+    assert (await statuses(tight, 40, "/health", BEARER))[429] > 0, "what was known of a real key is still known"
 
 
 async def test_b48_a_thousand_wrong_keys_slow_down_their_address_and_nobody_with_a_key(usual: Gateway) -> None:
-    source, found = fresh_address(), Counter[int]()
+    source, found, began = fresh_address(), Counter[int](), time.monotonic()
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
     kept = [("Content-Type", "application/json"), *BEARER]
-    async with await Wire.connect(usual.host, usual.port, 10, source) as wire:
+    async with await Wire.connect(usual.host, usual.port, source=source) as wire:
         for number in range(1000):
             wrong = [("Authorization", f"Bearer wrong-key-{number % 7:06}")]
             answer = await wire.request("POST", f"/{PREFIX}/mcp", wrong, b"{}")
@@ -139,7 +143,7 @@ async def test_b48_a_thousand_wrong_keys_slow_down_their_address_and_nobody_with
             if number % 100 == 0:
                 assert (await wire.request("POST", f"/{PREFIX}/mcp", kept, body)).status == 200
     assert found.keys() == {401, 429}
-    assert 20 <= found[401] <= 30
+    assert 20 <= found[401] <= 21 + PER_SECOND * (time.monotonic() - began)
     for address in (fresh_address(), ""):
         answer = exchange(
             usual, request("GET", f"/{PREFIX}/health", "Authorization: Bearer wrong-key-1"), source=address
@@ -173,12 +177,18 @@ async def test_a_key_has_so_many_streams_and_calls_beside_them(tight: Gateway) -
 async def test_who_is_refused_is_told_when_to_come_again_in_the_form_of_the_place(
     tight: Gateway, path: str, shape: set[str]
 ) -> None:
-    await statuses(tight, 30, "/health", BEARER)
-    answers = exchange(tight, request("GET", path, *(f"{n}: {v}" for n, v in BEARER), f"User-Agent: told{len(path)}"))
-    status, headers, body = parsed(answers)
-    assert (status, headers["retry-after"], headers["content-type"]) == (429, "1", "application/json")
-    assert set(json.loads(body)) == shape
-    line = eventually(lambda: line_of(tight, f"told{len(path)}"))
+    bearer = "".join(f"{name}: {value}\r\n" for name, value in BEARER)
+    agent = f"told{len(path)}"
+    async with await Wire.connect(tight.host, tight.port, source=fresh_address()) as wire:
+        # The last of many that come at once: a moment later one more would be let through.
+        many = f"GET /health HTTP/1.1\r\nHost: x\r\n{bearer}\r\n" * 40
+        await wire.send(f"{many}GET {path} HTTP/1.1\r\nHost: x\r\n{bearer}User-Agent: {agent}\r\n\r\n".encode())
+        for _ in range(41):
+            answer = await wire.head()
+            answer.body = b"".join([piece async for piece in wire.pieces()])
+    assert (answer.status, answer.header("retry-after")) == (429, "1")
+    assert set(answer.json()) == shape
+    line = eventually(lambda: line_of(tight, agent))
     assert (line["limit"], line["status"], line["upstream_status"]) == ("rate", 429, "")
 
 
@@ -188,7 +198,7 @@ async def test_ten_people_and_their_agents_behind_one_address_never_meet_a_limit
 
     async def agent(key: str) -> Counter[int]:
         found: Counter[int] = Counter()
-        async with await Wire.connect(usual.host, usual.port, 20, source) as wire:
+        async with await Wire.connect(usual.host, usual.port, source=source) as wire:
             for path in ("/.well-known/oauth-protected-resource", f"/{PREFIX}/mcp"):
                 found[(await wire.request("GET", path)).status] += 1
             caller = Caller(usual.host, usual.port, key, "modern", path=f"/{PREFIX}/mcp", source=source)

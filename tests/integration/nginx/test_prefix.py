@@ -39,6 +39,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Gateway, Gateway]]:
         running_gateway(CONFIG, keys={KEY: "one"}, env=BOTH, edge=edge) as hidden,
         running_gateway(CONFIG, keys={KEY: "one"}, edge=edge) as bare,
     ):
+        hidden.wait_until_ready()
         yield hidden, bare
 
 

@@ -14,7 +14,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import ToolsListChanged
 
 from tests.support.gateway import Gateway
-from tests.support.listeners import NARROW, WIDE, caller, listening
+from tests.support.listeners import NARROW, PATIENCE, WIDE, caller, listening
+from tests.support.pace import kept
 from tests.support.wire import names
 
 TOOLS = "tools/list_changed"
@@ -42,7 +43,7 @@ async def test_a_legacy_client_of_the_sdk_hears_that_tools_changed(gateway: Gate
         assert client.server_capabilities.tools.list_changed is True
         async with listening(caller(gateway, "modern")):  # so that its own stream has had the time to open
             await client.call_tool(f"{server}__grow", {"name": fresh})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await heard.wait()
         assert f"{server}__{fresh}" in [tool.name for tool in (await client.list_tools()).tools]
 
@@ -55,7 +56,7 @@ async def test_a_modern_client_of_the_sdk_hears_that_tools_changed(gateway: Gate
         assert subscription.honored.tools_list_changed is True
         assert subscription.honored.resource_subscriptions == ["file:///a"]
         await client.call_tool(f"{server}__grow", {"name": fresh})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert isinstance(await anext(aiter(subscription)), ToolsListChanged)
         assert f"{server}__{fresh}" in [tool.name for tool in (await client.list_tools()).tools]
 
@@ -68,7 +69,7 @@ async def test_one_change_is_told_once_however_often_it_is_announced(
         began = time.monotonic()
         await client.call(f"{server}__grow", {"name": fresh, "announcements": 100})
         await listener.hears(TOOLS)
-        assert time.monotonic() - began < 3
+        assert kept(time.monotonic() - began, 3)
         listed = names((await client.ask("tools/list")).result["tools"])
         assert f"{server}__{fresh}" in listed
         await client.call(f"{server}__mark", {"name": mark})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.listeners import WIDE, caller, listening
+from tests.support.pace import kept
 from tests.support.programs import workbench
 
 TOOLS = "tools/list_changed"
@@ -23,7 +24,7 @@ async def test_a_hundred_streams_hear_of_a_change_within_a_second(gateway: Gatew
         async with asyncio.TaskGroup() as tasks:
             for listener in everybody:
                 tasks.create_task(listener.hears(TOOLS))
-        assert time.monotonic() - began < 1
+        assert kept(time.monotonic() - began, 1)
         assert {listener.methods.count(TOOLS) for listener in everybody} == {1}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import Gateway, running_gateway
-from tests.support.listeners import NARROW, WIDE, caller, listening, stream_headers
+from tests.support.listeners import NARROW, PATIENCE, WIDE, caller, listening, stream_headers
+from tests.support.pace import kept
 from tests.support.processes import eventually
 from tests.support.programs import keys_file, workbench
 
@@ -33,7 +34,7 @@ async def test_a_stream_that_was_left_can_be_opened_again(gateway: Gateway) -> N
     client = caller(gateway, "legacy")
     async with listening(client):
         pass
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with await client.wire() as wire:
                 answer = await wire.ask("GET", "/mcp", stream_headers(client))
@@ -64,7 +65,7 @@ async def test_the_end_of_the_session_ends_its_stream(gateway: Gateway) -> None:
     async with listening(client) as listener:
         async with await client.wire() as wire:
             assert (await wire.request("DELETE", "/mcp", client.headers())).status == 204
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             await listener.ended.wait()
 
 
@@ -98,10 +99,10 @@ async def test_a_key_that_expires_closes_its_streams(tmp_path: Path) -> None:
             listening(caller(own, "modern")) as new,
             listening(caller(own, "legacy", NARROW)) as stays,
         ):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(12 + PATIENCE):
                 await old.ended.wait()
                 await new.ended.wait()
-            assert (datetime.now(UTC) - soon).total_seconds() < 5
+            assert kept((datetime.now(UTC) - soon).total_seconds(), 5)
             assert new.heard[-1]["result"]["_meta"][ID] == "listen-1"
             assert not stays.ended.is_set()
 
@@ -113,11 +114,11 @@ async def test_a_stop_ends_every_stream_in_good_order_within_half_a_second(tmp_p
         async with listening(caller(own, "legacy")) as old, listening(caller(own, "modern")) as new:
             began = time.monotonic()
             stopping = asyncio.get_running_loop().run_in_executor(None, own.stop)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await old.ended.wait()
                 await new.ended.wait()
             # The promise is half a second; the rest is the way of a signal through three processes of a busy machine.
-            assert time.monotonic() - began < 1
+            assert kept(time.monotonic() - began, 1)
             assert new.heard[-1]["id"] == "listen-1"
             assert new.heard[-1]["result"]["resultType"] == "complete"
             await stopping

@@ -13,7 +13,7 @@ def test_a_worker_whose_app_has_ended_by_an_error_is_replaced(edge: bool) -> Non
     with running_gateway({"mcpServers": {}}, edge=edge, app=BARE) as gateway:
         former = gateway.worker()
         gateway.get("/crumble")
-        eventually(lambda: not former.alive, 5, "the worker whose app is over")
-        gateway.wait_until_live(5)
+        eventually(lambda: not former.alive, what="the worker whose app is over")
+        gateway.wait_until_live()
         assert gateway.worker() != former
         assert "another worker takes over" in gateway.log()

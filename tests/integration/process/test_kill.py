@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.pace import within
 from tests.support.processes import Seen, eventually, survivors
 from tests.support.wire import Wire
 
@@ -36,9 +37,11 @@ def test_a_killed_worker_or_arbiter_is_replaced_and_its_children_and_theirs_are_
         family = _family_of(victim, gateway)
         assert len(family) == 3
         _kill(victim)
-        eventually(lambda: not worker.alive, 2.5, "the old worker is gone")
-        gateway.wait_until_live(5)
-        eventually(lambda: not survivors(family), 5, "the family is gone")
+        with within(5):
+            with within(2.5):
+                eventually(lambda: not worker.alive, what="the old worker is gone")
+            gateway.wait_until_live()
+            eventually(lambda: not survivors(family), what="the family is gone")
         assert gateway.worker() != worker
 
 
@@ -49,9 +52,9 @@ def test_a_killed_nginx_is_replaced_and_the_app_does_not_notice(which: Choice) -
         app, victim = gateway.worker(), which(gateway)
         master, worker = gateway.nginx(), gateway.nginx_worker()
         _kill(victim)
-        eventually(lambda: not worker.alive or victim == master, 3)
-        gateway.wait_until_live(5)
-        eventually(lambda: not survivors([victim, worker]), 5, "nothing of the old nginx is left")
+        eventually(lambda: not worker.alive or victim == master)
+        gateway.wait_until_live()
+        eventually(lambda: not survivors([victim, worker]), what="nothing of the old nginx is left")
         assert gateway.worker() == app
         assert gateway.nginx_worker() != worker
 
@@ -64,7 +67,8 @@ def test_nothing_survives_a_killed_launcher(edge: bool) -> None:
         everything = gateway.tree()
         assert len(everything) == (7 if edge else 5)
         gateway.process.kill()
-        eventually(lambda: not survivors(everything), 5, "nothing is left")
+        with within(5):
+            eventually(lambda: not survivors(everything), what="nothing is left")
 
 
 def test_nothing_survives_a_launcher_that_is_killed_with_its_arbiter() -> None:
@@ -73,7 +77,8 @@ def test_nothing_survives_a_launcher_that_is_killed_with_its_arbiter() -> None:
         everything, arbiter = gateway.tree(), gateway.arbiter()
         gateway.process.kill()
         os.kill(arbiter.pid, signal.SIGKILL)
-        eventually(lambda: not survivors(everything), 5, "nothing is left")
+        with within(5):
+            eventually(lambda: not survivors(everything), what="nothing is left")
 
 
 async def test_a_client_that_connects_while_the_app_is_down_is_served_when_it_is_back() -> None:
@@ -91,6 +96,7 @@ async def test_a_blocked_worker_whose_arbiter_is_killed_is_gone_all_the_same() -
         await call.send(b"GET /block?60 HTTP/1.1\r\nHost: x\r\n\r\n")
         await asyncio.to_thread(eventually, lambda: "blocking now" in gateway.log())
         _kill(arbiter)
-        eventually(lambda: not worker.alive, 5, "the blocked worker")
+        with within(5):
+            eventually(lambda: not worker.alive, what="the blocked worker")
         gateway.wait_until_live()
         await call.close()

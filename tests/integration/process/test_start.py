@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.gateway import Gateway, running_gateway, started_gateway
+from tests.support.gateway import STARTED_WITHIN, Gateway, running_gateway, started_gateway
 from tests.support.processes import rss_of
 from tests.support.wire import Wire
 
@@ -19,7 +19,7 @@ KEYS = {"sk-secret-of-the-first-client": "first"}
 
 def _ended(gateway: Gateway) -> tuple[int, list[str]]:
     """Exit code and the messages of its log, each of which must be one JSON object."""
-    code = gateway.process.wait(20)
+    code = gateway.process.wait(STARTED_WITHIN)
     lines = [json.loads(line) for line in gateway.log().splitlines()]
     return code, [line["message"] for line in lines if line["level"] == "ERROR"]
 
@@ -62,7 +62,7 @@ def test_every_setting_that_does_not_parse_is_named_at_once_and_no_secret_with_t
 
 def test_an_app_that_cannot_start_ends_the_launcher_with_gunicorns_code() -> None:
     with started_gateway(EMPTY, edge=True, app="tests.support.bare_app:create_broken_app") as gateway:
-        assert gateway.process.wait(20) == 3
+        assert gateway.process.wait(STARTED_WITHIN) == 3
         lines = [json.loads(line) for line in gateway.log().splitlines()]
         assert [line["message"] for line in lines if "this app never works" in line.get("error", "")] == [
             "the app cannot be built"
@@ -108,7 +108,7 @@ def test_the_control_socket_is_for_our_own_user_alone_and_goes_with_the_gateway(
         path = gateway.control_socket
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(5)
+            client.settimeout(30)
             client.connect(str(path))
             client.sendall(b"GET /headers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: client.recv(65536), b""))

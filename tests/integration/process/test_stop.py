@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.support.gateway import Gateway, running_gateway, started_gateway
+from tests.support.pace import kept
 from tests.support.processes import eventually
 from tests.support.wire import Wire
 
@@ -48,14 +49,14 @@ async def test_a_stop_in_the_middle_of_everything_answers_the_call_and_takes_six
             begun = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
             assert b"bye" in await _rest(stream)
-            assert time.monotonic() - begun < 1.5
-            code = await asyncio.to_thread(gateway.process.wait, 15)
+            assert kept(time.monotonic() - begun, 1.5)
+            code = await asyncio.to_thread(gateway.process.wait, 30)
             took = time.monotonic() - begun
         answer = await answered
         assert (answer.status, answer.body) == (200, b"done")
         assert code == 0
-        assert took < 6
-        gateway.assert_nothing_survives(0.2)
+        assert kept(took, 6)
+        gateway.assert_nothing_survives()
         assert "lifespan over" in gateway.log()
         for wire in (stream, idle, call):
             await wire.close()
@@ -68,7 +69,7 @@ async def test_an_idle_keep_alive_connection_delays_the_stop_by_less_than_two_se
             assert (await idle.request("GET", "/health/live")).status == 200
             begun = time.monotonic()
             assert await asyncio.to_thread(gateway.stop) == 0
-            assert time.monotonic() - begun < 2
+            assert kept(time.monotonic() - begun, 2)
 
 
 async def test_a_second_signal_ends_everything_at_once() -> None:
@@ -82,9 +83,9 @@ async def test_a_second_signal_ends_everything_at_once() -> None:
         gateway.process.send_signal(signal.SIGINT)
         eventually(lambda: '"stopping"' in gateway.log())
         gateway.process.send_signal(signal.SIGINT)
-        await asyncio.to_thread(gateway.process.wait, 5)
-        assert time.monotonic() - begun < 2
-        gateway.assert_nothing_survives(0.2)
+        await asyncio.to_thread(gateway.process.wait, 30)
+        assert kept(time.monotonic() - begun, 2)
+        gateway.assert_nothing_survives()
         await call.close()
 
 
@@ -93,7 +94,7 @@ def test_a_stop_while_the_app_still_starts_is_a_stop() -> None:
         eventually(lambda: "serving on" in gateway.log())
         begun = time.monotonic()
         assert gateway.stop() == 0
-        assert time.monotonic() - begun < 4
+        assert kept(time.monotonic() - begun, 4)
 
 
 def test_sighup_ends_nothing() -> None:

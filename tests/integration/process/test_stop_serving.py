@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from tests.support.gateway import KEY, Gateway, running_gateway
+from tests.support.pace import kept, within
 from tests.support.processes import Seen, eventually, rss_of, survivors
 from tests.support.programs import SERVERS
 from tests.support.wire import Caller, Json, Wire, read_reply
@@ -31,7 +32,7 @@ def _family(gateway: Gateway) -> list[Seen]:
 
 async def _listed(caller: Caller) -> None:
     """Returns once the server's tools are there: a list waits 2 s, and a busy machine starts Python more slowly."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await caller.ask("tools/list")).result["tools"]:
             pass
 
@@ -64,13 +65,13 @@ async def test_a_stop_answers_the_call_in_flight_ends_the_stream_and_leaves_nobo
             gateway.note_tree()
             begun = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
-            ended = asyncio.get_running_loop().run_in_executor(None, gateway.process.wait, 15)
+            ended = asyncio.get_running_loop().run_in_executor(None, gateway.process.wait, 30)
             reply = await read_reply(call, await call.head(), 99)
             assert reply.text == "waited"
             rest = [message async for message in messages]
             assert await ended == 0
             took = time.monotonic() - begun
-        assert took < 6, f"{took:.2f} s\n{gateway.log()}"
+        assert kept(took, 6), f"{took:.2f} s\n{gateway.log()}"
         assert "left in connection" not in gateway.log(), "nginx quits once the streams have ended"
         assert len(rest) <= 1
         assert survivors(family) == []
@@ -86,9 +87,11 @@ async def test_a_killed_worker_or_arbiter_is_replaced_and_serves_again(which: Ca
         family = _family(gateway)
         former = gateway.worker()
         os.kill(which(gateway).pid, signal.SIGKILL)
-        await asyncio.to_thread(eventually, lambda: not former.alive, 2.0, "the old worker is gone")
+        with within(2):
+            await asyncio.to_thread(eventually, lambda: not former.alive, what="the old worker is gone")
         # What the server started ignores being asked, and is killed two seconds after it lost its parent.
-        await asyncio.to_thread(eventually, lambda: not survivors(family), 5.0, "the old servers")
+        with within(5):
+            await asyncio.to_thread(eventually, lambda: not survivors(family), what="the old servers")
         await asyncio.to_thread(gateway.wait_until_live)
         await _listed(caller)
         gateway.note_tree()
@@ -100,9 +103,10 @@ async def test_nothing_survives_a_killed_launcher() -> None:
         _family(gateway)
         gateway.note_tree()
         gateway.process.kill()
-        gateway.process.wait(5)
+        gateway.process.wait(30)
         # The server ignores being asked: 2 s after the end of its input, 1 s after SIGTERM, it is killed.
-        gateway.assert_nothing_survives(6.0)
+        with within(6):
+            gateway.assert_nothing_survives(30)
 
 
 def test_launcher_arbiter_and_worker_need_130_megabytes_at_most() -> None:

@@ -42,4 +42,4 @@ async def listed(house: Gateway) -> None:
             "files", "rooted", "only", "own", "remote", "aside", "modern", "bench"
         }  # fmt: skip
 
-    await until(all_there, "all servers are listed", 30)
+    await until(all_there, "all servers are listed", 60)

@@ -58,7 +58,7 @@ async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(h
     both = asyncio.Barrier(2)
 
     async def answer(params: Any) -> str:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await both.wait()  # neither answers before both were asked
         return params.message.rpartition(" ")[2]
 
@@ -74,6 +74,7 @@ async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(h
         people.create_task(ask(BOB if server == "own" else ANN, "eve"))  # the same key, another person
 
 
+@pytest.mark.requirement("ask.keys")
 @pytest.mark.parametrize("server", ["files", "remote"])
 async def test_questions_that_come_together_are_asked_together_under_keys_of_ours(house: Gateway, server: str) -> None:
     ann = Modern(house)
@@ -100,6 +101,7 @@ async def test_what_was_not_answered_is_asked_again_and_unknown_keys_are_passed_
     assert json.loads(reply.text) == [{"result": YES}, {"result": {"role": "assistant"}}]
 
 
+@pytest.mark.requirement("ask.once")
 async def test_a_call_is_answered_once(house: Gateway) -> None:
     ann = Modern(house)
     asked = await ann.question("files__ask")
@@ -109,6 +111,7 @@ async def test_a_call_is_answered_once(house: Gateway) -> None:
     assert (again.status, again.error["code"]) == (400, -32602)
 
 
+@pytest.mark.requirement("ask.once")
 async def test_two_answers_at_once_are_one(house: Gateway) -> None:
     ann = Modern(house)
     asked = await ann.question("remote__ask")

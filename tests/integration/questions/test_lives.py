@@ -15,6 +15,7 @@ import pytest
 from tests.integration.questions.cast import ANN, BOB, KEYS
 from tests.integration.questions.wire import YES, Legacy, Modern
 from tests.support.gateway import Gateway, running_gateway
+from tests.support.pace import kept
 from tests.support.processes import eventually
 from tests.support.programs import SERVERS, keys_file
 from tests.support.upstreams import alive
@@ -37,7 +38,7 @@ class House:
             tools = (await Caller(self.gateway.host, self.gateway.port, key).ask("tools/list")).result["tools"]
             return {tool["name"].partition("__")[0] for tool in tools} == set(names)
 
-        await until(there, f"{names} are listed", 20)
+        await until(there, f"{names} are listed", 60)
 
 
 @pytest.fixture
@@ -70,11 +71,11 @@ async def test_a_call_that_waits_outlives_the_edit_of_its_server_and_the_old_pro
         found = json.loads((await plain.call("files__declared")).text)
         return found["pid"] != before and found["capabilities"] == {}
 
-    await until(edited, "the edit has taken its place", 20)
+    await until(edited, "the edit has taken its place")
     assert alive(before)
     [key] = asked["inputRequests"]
     assert json.loads((await ann.retry("files__ask", {}, asked, {key: YES})).text) == [{"result": YES}]
-    eventually(lambda: not alive(before), 10, "the old server is gone")
+    eventually(lambda: not alive(before), what="the old server is gone")
 
 
 async def test_a_call_that_waits_ends_with_the_removal_of_its_server(house: House) -> None:
@@ -86,7 +87,7 @@ async def test_a_call_that_waits_ends_with_the_removal_of_its_server(house: Hous
     await house.listed("other")
     [key] = asked["inputRequests"]
     assert (await ann.retry("files__ask", {}, asked, {key: YES})).error["code"] == -32602
-    eventually(lambda: not alive(before), 10, "the removed server is gone")
+    eventually(lambda: not alive(before), what="the removed server is gone")
 
 
 async def test_a_state_from_before_a_restart_is_refused(house: House) -> None:
@@ -99,7 +100,7 @@ async def test_a_state_from_before_a_restart_is_refused(house: House) -> None:
     async def back() -> bool:
         return house.gateway.is_live()
 
-    await until(back, "another worker serves", 20)
+    await until(back, "another worker serves")
     await house.listed("files")
     refused = await ann.retry("files__ask", {}, asked, {key: YES})
     assert (refused.status, refused.error["code"]) == (400, -32602)
@@ -113,7 +114,7 @@ async def test_a_call_that_waits_does_not_hold_up_a_stop(house: House) -> None:
         await call.request()
         began = time.monotonic()
         house.gateway.stop()
-        assert time.monotonic() - began < 8
+        assert kept(time.monotonic() - began, 8)
 
 
 async def test_a_revoked_key_ends_the_calls_that_wait_for_its_client(house: House) -> None:
@@ -127,13 +128,13 @@ async def test_a_revoked_key_ends_the_calls_that_wait_for_its_client(house: Hous
         answer = await ann.caller.post(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}', [*ann.caller.headers()][:3])
         return answer.status == 401
 
-    await until(refused, "the key counts no more", 10)
+    await until(refused, "the key counts no more")
     house.keys.write_text(json.dumps(KEYS))
 
     async def again() -> bool:
         answer = await ann.caller.post(b'{"jsonrpc":"2.0","id":1,"method":"tools/list"}', [*ann.caller.headers()][:3])
         return answer.status != 401
 
-    await until(again, "the key counts again", 10)
+    await until(again, "the key counts again")
     assert (await ann.retry("files__ask", {}, asked, {key: YES})).error["code"] == -32602
     assert (await bob.call("files__journal")).status == 200

@@ -28,7 +28,7 @@ async def test_a_client_of_http_sse_is_asked_on_its_stream(house: Gateway, serve
 
 
 async def test_a_question_whose_stream_broke_is_there_for_the_client_that_comes_back(house: Gateway) -> None:
-    client = Caller(house.host, house.port, ANN, patience=10.0)
+    client = Caller(house.host, house.port, ANN, patience=30.0)
     await client.initialize(capabilities={"elicitation": {}})
     async with client.open("tools/call", {"name": "remote__ask", "arguments": {}}, ident="call") as wire:
         assert (await wire.head()).is_stream
@@ -56,7 +56,7 @@ _rest: dict[int, bytes] = {}
 async def _event(wire: Wire) -> dict[str, Any]:
     """The next event with an id."""
     buffer = _rest.pop(id(wire), b"")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             while b"\n\n" in buffer:
                 event, _, buffer = buffer.partition(b"\n\n")

@@ -36,7 +36,7 @@ async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(h
     both = asyncio.Barrier(2)
 
     async def answer(params: Any) -> str:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await both.wait()  # neither answers before both were asked
         return params.message.rpartition(" ")[2]
 

@@ -18,7 +18,7 @@ class Modern:
     """A client without a session. Each call declares `able`."""
 
     def __init__(self, house: Gateway, key: str = ANN, able: Json | None = None) -> None:
-        self.caller = Caller(house.host, house.port, key, "modern", patience=15)
+        self.caller = Caller(house.host, house.port, key, "modern", patience=30)
         self.able = ALL if able is None else able
 
     async def call(self, name: str, arguments: Json | None = None, **more: Any) -> Reply:
@@ -41,7 +41,7 @@ class Legacy:
     """A client with a session that declared `able`."""
 
     def __init__(self, house: Gateway, key: str = ANN, able: Json | None = None, version: str = "2025-11-25") -> None:
-        self.caller = Caller(house.host, house.port, key, patience=15)
+        self.caller = Caller(house.host, house.port, key, patience=30)
         self.able = ALL if able is None else able
         self.version = version
 
@@ -76,7 +76,7 @@ class Stream:
         self._messages = wire.messages()
 
     async def next(self) -> Json:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             return await anext(self._messages)
 
     async def request(self) -> Json:

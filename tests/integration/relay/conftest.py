@@ -15,6 +15,7 @@ from tests.support.wire import Caller
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     env = keys_file(KEYS, tmp_path_factory.mktemp("keys"))
     with running_gateway(CONFIG, keys={}, env=env, edge=True) as running:
+        running.wait_until_ready()
         yield running
 
 
@@ -26,8 +27,3 @@ def client(gateway: Gateway) -> MakeCaller:
         return Caller(gateway.host, gateway.port, key, era, **more)
 
     return make
-
-
-@pytest.fixture(params=["legacy", "modern"])
-def era(request: pytest.FixtureRequest) -> str:
-    return request.param

@@ -50,7 +50,7 @@ async def listed(house: Gateway) -> None:
         tools = (await caller(house).ask("tools/list")).result["tools"]
         return {tool["name"].partition("__")[0] for tool in tools} == {"asker", "modern", "local", "rooted"}
 
-    await until(all_there, "all four servers are listed", 30)
+    await until(all_there, "all four servers are listed", 60)
 
 
 @asynccontextmanager

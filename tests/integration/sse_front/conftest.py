@@ -17,4 +17,5 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     env = keys_file(KEYS, tmp_path_factory.mktemp("keys"))
     config = {"mcpServers": {"a": workbench("a"), "b": workbench("b")}}
     with running_gateway(config, keys={}, env=env, edge=True) as running:
+        running.wait_until_ready()
         yield running

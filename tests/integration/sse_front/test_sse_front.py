@@ -35,7 +35,7 @@ class Client:
         return await self.answer(ident)
 
     async def answer(self, ident: object) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while True:
                 for message in self.heard:
                     if message.get("id") == ident:
@@ -73,7 +73,7 @@ async def session(gateway: Gateway, key: str = ANN, path: str = "/sse") -> Async
         assert (answer.status, answer.header("content-type")) == (200, "text/event-stream")
         async with asyncio.TaskGroup() as tasks:
             following = tasks.create_task(client.follow(wire))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not client.endpoint:
                     client.news.clear()
                     await client.news.wait()
@@ -116,7 +116,7 @@ async def test_progress_arrives_while_the_call_still_runs_and_a_cancel_ends_it(g
     async with session(gateway) as client:
         params = {"name": "a__hold", "arguments": {"label": "sse"}, "_meta": {"progressToken": "p"}}
         assert (await client.post({"id": 7, "method": "tools/call", "params": params})).status == 202
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not client.heard:
                 client.news.clear()
                 await client.news.wait()

@@ -141,7 +141,7 @@ async def test_a_stream_that_was_lost_brings_what_changed_meanwhile(gateway: Gat
         pass
     await asyncio.sleep(0)
     await client.call("touch", {"uri": ONE})
-    async with asyncio.timeout(10), await client.wire() as wire:
+    async with asyncio.timeout(30), await client.wire() as wire:
         rest = [pair for pair in client.headers() if pair[0] not in {"Accept", "Content-Type"}]
         sent = [*rest, ("Accept", "text/event-stream"), ("Last-Event-ID", "0-0")]
         answer = await wire.ask("GET", client.path, sent)

@@ -57,4 +57,4 @@ async def listed(client: Make) -> None:
         tools = [tool["name"] for tool in (await client().ask("tools/list")).result["tools"]]
         return all(f"{server}__say" in tools for server in ("new", "old", "both", "pipe"))
 
-    await until(all_there, "all servers are listed", 30)
+    await until(all_there, "all servers are listed", 60)

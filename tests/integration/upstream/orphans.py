@@ -19,7 +19,7 @@ async def main() -> None:
         pids = await ask(lease, "orphan"), await ask(lease, "grandchild")
         await fails(lease, "crash")
         await reaches(server, State.READY)
-        await gone(*map(int, pids), patience=1)
+        await gone(*map(int, pids))
         assert all(alive(int(pid)) for pid in kept), "what another server left behind is its own"
     print(*pids, *kept)
 

@@ -30,7 +30,7 @@ async def test_each_client_gets_its_own_era_where_the_server_has_it(ports: list[
         # The second time from the verdicts that were kept.
         async with running(*specs, data_directory=tmp_path) as [both, old, older]:
             for server in (both, old, older):
-                await reaches(server, State.READY, patience=20)
+                await reaches(server, State.READY)
             assert {era: (await lease_of(both, era)).era for era in Era} == {era: era for era in Era}
             for server in (old, older):
                 assert {(await lease_of(server, era)).era for era in Era} == {Era.LEGACY}

@@ -10,6 +10,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.relay.events import PeerError, Request, Result
 from app.upstream.upstream import State
+from tests.support.pace import kept
 from tests.support.upstreams import Call, ask, fails, lease_of, raw, reaches, running, start, until, wayward
 
 
@@ -19,6 +20,7 @@ async def test_a_call_reaches_the_server_and_its_answer_comes_back_as_written() 
         assert await ask(lease, "echo", text="héllo", n=1.0) == '{"text": "h\\u00e9llo", "n": 1.0}'
 
 
+@pytest.mark.requirement("stdio.lines")
 async def test_line_ends_between_the_tokens_of_a_call_do_not_break_the_wire() -> None:
     async with running(wayward()) as [server]:
         lease = await lease_of(server)
@@ -43,7 +45,7 @@ async def test_a_server_that_dies_in_a_call_fails_it_at_once_and_serves_again() 
             assert outcome.kind is Kind.CLOSED
             assert outcome.message == "Server 'wayward' exited with code 3."
             assert outcome.server == "wayward"
-        assert time.monotonic() - began < 1
+        assert kept(time.monotonic() - began, 1)
         await ask(other, "echo")
         assert bystander.state is State.READY
         await reaches(server, State.READY)
@@ -78,6 +80,7 @@ async def test_after_a_crash_calls_fail_fast_until_the_restart_and_say_when() ->
         assert server.catalog is not None, "its tools stay listed"
 
 
+@pytest.mark.requirement("stdio.cancelled")
 async def test_a_cancelled_call_tells_the_server_and_its_late_answer_goes_nowhere() -> None:
     async with running(wayward()) as [server]:
         lease = await lease_of(server)
@@ -190,7 +193,7 @@ async def test_a_hundred_megabytes_on_stderr_are_taken_and_logged_within_a_budge
 async def test_a_server_that_closes_its_output_is_started_again() -> None:
     async with running(wayward()) as [server]:
         assert "closed its output" in (await fails(await lease_of(server), "close_output")).message
-        await reaches(server, State.READY, patience=10)
+        await reaches(server, State.READY)
 
 
 async def test_a_server_that_reads_no_more_makes_calls_busy_and_not_us_large(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from app.protocol.faults import Kind
 from app.protocol.versions import Era
 from app.upstream.errors import UpstreamError
 from app.upstream.upstream import State
+from tests.support.pace import kept, within
 from tests.support.upstreams import alive, ask, gone, lease_of, reaches, running, until, wayward
 
 
@@ -66,7 +67,7 @@ async def test_a_server_that_hangs_in_its_handshake_fails_at_its_timeout_and_del
         assert await good.wait_listed(30)
         await reaches(server, State.BACKOFF)
         assert "handshake within 1 s" in server.reason
-        assert not await server.wait_listed(5)
+        assert not await server.wait_listed(30)
 
 
 async def test_the_first_call_waits_for_a_server_that_is_starting() -> None:
@@ -97,6 +98,7 @@ async def test_initialize_comes_first_and_a_server_of_both_eras_runs_legacy() ->
         assert bytes(server.capabilities["own"]) == b'{"x": 1.0}'
 
 
+@pytest.mark.requirement("meta.sent")
 async def test_a_server_that_refuses_initialize_runs_modern_and_is_told_so_in_every_request() -> None:
     async with running(wayward("modern", "--eras", "modern")) as [server]:
         lease = await lease_of(server, Era.LEGACY)
@@ -167,15 +169,17 @@ async def test_twenty_stubborn_servers_and_their_grandchildren_are_gone_within_f
             pids.append(int(server.stderr_tail[0].split()[1]))
         assert all(alive(pid) for pid in pids)
         began = time.monotonic()
-    assert time.monotonic() - began < 5
-    await gone(*pids, patience=1)
+    assert kept(time.monotonic() - began, 5)
+    with within(1):
+        await gone(*pids)
 
 
 async def test_what_a_child_leaves_behind_is_gone_one_second_after_its_stop() -> None:
     async with running(wayward()) as [server]:
         lease = await lease_of(server)
         pids = [json.loads(await ask(lease, "descriptors"))["pid"], int(await ask(lease, "grandchild"))]
-    await gone(*pids, patience=1)
+    with within(1):
+        await gone(*pids)
 
 
 async def test_what_a_crashed_child_leaves_behind_is_found_at_once_also_beside_an_older_one() -> None:
@@ -185,7 +189,8 @@ async def test_what_a_crashed_child_leaves_behind_is_found_at_once_also_beside_a
         result = await anyio.run_process([sys.executable, str(program)], cwd=Path(__file__).parents[3], stderr=None)
     pids = [int(word) for word in result.stdout.split()]
     assert len(pids) == 4
-    await gone(*pids, patience=1)
+    with within(1):
+        await gone(*pids)
 
 
 async def test_a_child_does_not_outlive_us_however_we_die() -> None:
@@ -193,7 +198,8 @@ async def test_a_child_does_not_outlive_us_however_we_die() -> None:
     with anyio.fail_after(90):
         result = await anyio.run_process([sys.executable, str(program)], cwd=Path(__file__).parents[3], check=False)
     assert result.returncode == -9
-    await gone(int(result.stdout), patience=1)
+    with within(1):
+        await gone(int(result.stdout))
 
 
 async def test_a_hundred_restarts_leave_no_descriptor_no_task_and_no_zombie() -> None:

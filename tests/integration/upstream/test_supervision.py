@@ -20,6 +20,7 @@ from app.upstream.errors import UpstreamError
 from app.upstream.leases import Lease
 from app.upstream.upstream import State, Upstream
 from tests.support.http_wires import remote, seen, wayward_http
+from tests.support.pace import within
 from tests.support.upstreams import ask, fails, gone, lease_of, raw, reaches, running, start, until, wayward
 from tests.unit.gateway.conftest import PlayedClient
 
@@ -103,10 +104,10 @@ async def test_a_server_that_does_one_thing_at_a_time_keeps_the_call_that_its_ti
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heartbeat, "SILENCE", 0.2)
-    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.1,))
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.5,))
     async with running(wayward()) as [server]:
         lease = await lease_of(server)
-        busy = start(lease, "allocate", mb=1, hold=2)
+        busy = start(lease, "allocate", mb=1, hold=4)
         await reaches(server, State.DEGRADED)
         assert "while it works on a call" in server.reason
         assert isinstance(await busy.outcome(), Result)
@@ -116,13 +117,13 @@ async def test_a_server_that_does_one_thing_at_a_time_keeps_the_call_that_its_ti
 
 async def test_every_session_of_a_pool_is_watched_and_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeat, "SILENCE", 0.3)
-    monkeypatch.setattr(heartbeat.probe, "__defaults__", (0.2,))
+    monkeypatch.setattr(heartbeat.probe, "__defaults__", (1.0,))
     async with running(wayward(pool="client")) as [server]:
         await reaches(server, State.READY)
         leases = {name: await lease_of(server, key=name) for name in ("ann", "ben")}
         pids = {name: json.loads(await ask(lease, "descriptors"))["pid"] for name, lease in leases.items()}
         os.kill(pids["ann"], signal.SIGSTOP)
-        await gone(pids["ann"], patience=10)
+        await gone(pids["ann"])
         assert server.state is State.READY
         lease = await lease_of(server, key="ann")
         assert json.loads(await ask(lease, "descriptors"))["pid"] != pids["ann"]
@@ -215,7 +216,8 @@ async def test_retry_after_is_honoured(origin: str) -> None:
 
 async def test_a_host_that_does_not_exist_is_named_within_five_seconds() -> None:
     async with running(remote("http://nowhere.invalid/mcp")) as [server]:
-        await reaches(server, State.BACKOFF, patience=5)
+        with within(5):
+            await reaches(server, State.BACKOFF)
         assert "does not resolve" in server.reason or "in time" in server.reason
 
 

@@ -8,7 +8,6 @@ Environment: ASKING_ROOTS (asks for roots as soon as it may).
 import asyncio
 import json
 import os
-import socket
 import sys
 import uuid
 from collections.abc import Callable
@@ -173,9 +172,12 @@ def form(message: str) -> Json:
 async def over_stdio() -> None:
     session = Session()
 
+    loop = asyncio.get_running_loop()
+
     def send(message: Json) -> None:
+        # What is said in one turn goes out in one piece: the gateway takes it for what comes together.
         sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
-        sys.stdout.buffer.flush()
+        loop.call_soon(sys.stdout.buffer.flush)
 
     reader = asyncio.StreamReader(limit=1 << 24)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -257,11 +259,8 @@ async def reply(send: Any, status: int) -> None:
 
 if __name__ == "__main__":
     if "http" in sys.argv:
-        import uvicorn
+        from everyday import listen
 
-        bound = socket.create_server(("127.0.0.1", 0))
-        print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-        config = uvicorn.Config(App(aside="aside" in sys.argv), log_level="warning", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[bound])
+        listen(App(aside="aside" in sys.argv))
     else:
         asyncio.run(over_stdio())

@@ -1,8 +1,9 @@
 """A legacy stdio MCP server with one tool for each thing a relay can get wrong. It speaks the wire itself: stdlib only.
 
 Environment: WORKBENCH_NAME (told by `whoami`), WORKBENCH_PAGE (items per list page; all at once without it),
-WORKBENCH_GATE (a path: `initialize` is answered once it exists), WORKBENCH_SERVES (comma-separated capabilities, all
-without it). Every message it receives is answered from one loop, so its journal is in wire order.
+WORKBENCH_GATE (a path: `initialize` is answered once it exists; that it waits is told by one that ends in `.knocked`),
+WORKBENCH_SERVES (comma-separated capabilities, all without it). Every message it receives is answered from one loop, so
+its journal is in wire order.
 """
 
 import json
@@ -154,6 +155,8 @@ def page(kind: str, items: list[Json], params: Json) -> Json:
 
 
 def handshake(ident: object, params: Json) -> None:
+    if GATE:
+        open(f"{GATE}.knocked", "w").close()
     while GATE and not os.path.exists(GATE):
         time.sleep(0.01)
     capabilities = {name: {} for name in SERVES}

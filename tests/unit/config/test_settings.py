@@ -75,6 +75,9 @@ def test_more_workers_than_there_are_stop_the_start_by_name() -> None:
         ("MCP_LIMIT_IP", "0"),
         ("MCP_LIMIT_KEY", "many"),
         ("MCP_LIMIT_STREAMS", "-1"),
+        ("MCP_LIMIT_TOOL", "0"),
+        ("MCP_DECOY_PREFIX", "s3cret;"),
+        ("MCP_DECOY_PREFIX", "s3cret-beside-no-prefix"),
     ],
 )
 def test_a_wrong_value_for_the_edge_stops_the_start_by_name_and_shows_no_prefix(name: str, value: str) -> None:
@@ -103,6 +106,17 @@ def test_the_edge_is_set_by_its_variables_and_its_limits_have_defaults() -> None
     assert "prefix" not in repr(found)
 
 
+def test_a_decoy_is_another_prefix_beside_one() -> None:
+    prefix = "a-prefix-of-many-letters-1"
+    assert load(MCP_PATH_PREFIX=prefix, MCP_DECOY_PREFIX="decoy-one, decoy-two").decoy_prefixes == (
+        "decoy-one",
+        "decoy-two",
+    )
+    (found,) = problems(MCP_PATH_PREFIX=prefix, MCP_DECOY_PREFIX=f"decoy-one,{prefix}")
+    assert found.startswith("MCP_DECOY_PREFIX")
+    assert prefix not in found
+
+
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
@@ -128,7 +142,8 @@ def test_a_prefix_that_can_be_guessed_warns_and_is_not_shown() -> None:
 
 def test_what_of_the_environment_is_secret() -> None:
     env = {"MCP_API_KEYS": "key-one-12:a, key-two-12:b", "MCP_PATH_PREFIX": "a-prefix-1", TUNNEL_TOKEN: "token"}
-    assert list(secrets_of(load(**env), env)) == ["key-one-12", "key-two-12", "a-prefix-1", "token"]
+    env["MCP_DECOY_PREFIX"] = "a-decoy-1"
+    assert list(secrets_of(load(**env), env)) == ["key-one-12", "key-two-12", "a-prefix-1", "a-decoy-1", "token"]
 
 
 def test_pages_of_the_domain_may_call() -> None:

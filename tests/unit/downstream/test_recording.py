@@ -59,7 +59,7 @@ async def test_a_client_that_comes_back_takes_the_stream_and_the_old_connection_
     recorder = Recorder(journals, journal, old.send)
     await recorder(START)
     await recorder(body(b"data: a\n\n"))
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         tasks.create_task(read_on(journal, 0, reading(new)))
         await asyncio.sleep(0.01)
         await recorder(body(b"data: b\n\n"))
@@ -77,7 +77,7 @@ async def test_one_who_waits_sees_that_the_stream_lives_until_it_is_taken(
 ) -> None:
     monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     wire, journal = Wire(), journals.begin()
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         served = tasks.create_task(read_on(journal, 0, reading(wire)))
         while wire.body.count(b": keep-alive") < 3 and not served.done():  # noqa: ASYNC110 - a played client
             await asyncio.sleep(0.005)

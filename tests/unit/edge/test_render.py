@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from app.edge.render import SOURCES, printed, render
 from app.edge.settings import VARIANTS, EdgeSettings, Variant
-from app.serve.nginx import ROOT, find, sources
+from app.serve.nginx import ROOT, find, sources, version
 from tests.support.tls import certificate
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "nginx"
@@ -39,12 +39,20 @@ TLS: dict[str, Any] = {
 CASES: dict[str, EdgeSettings] = {
     "plain": EdgeSettings(**COMMON, user=("www-data", "www-data")),
     "plain-prefix": EdgeSettings(
-        **COMMON, prefixes=("first-prefix-of-many-letters", "second-prefix-of-many-letters"), trusted=("10.0.0.0/8",)
+        **COMMON,
+        prefixes=("first-prefix-of-many-letters", "second-prefix-of-many-letters"),
+        decoys=("first-decoy-of-many-letters", "second-decoy-of-many-letters"),
+        trusted=("10.0.0.0/8",),
+        limit_tool=50,
     ),
     "tunnel": EdgeSettings(**COMMON, variant="tunnel", trusted=("172.30.0.2/32",), shutdown=30, access_log=False),
     "tls": EdgeSettings(**COMMON, **TLS, variant="tls", shutdown=30),
     "tls-1.30": EdgeSettings(**COMMON, **TLS, variant="tls", shutdown=30, version=(1, 30, 0)),
 }
+BINARY = find()
+assert BINARY, "nginx is not installed: ./scripts/test sets it up"
+# Some directives are unknown to an older one, and deprecated in a newer: the one that is installed must agree.
+INSTALLED = version(BINARY)
 # What gixy says of every configuration of this kind, and why it is meant so.
 MEANT = {
     "host_spoofing": "the app sees the Host that was sent, and judges it (MCP_ALLOWED_HOSTS)",
@@ -89,14 +97,13 @@ def test_http2_is_asked_for_as_the_version_has_it(version: tuple[int, int, int],
 @pytest.mark.parametrize("name", CASES)
 def test_the_real_nginx_accepts_it(tmp_path: Path, name: str) -> None:
     chosen = CASES[name]
-    # `http2 on;` is unknown to an old one; here it is the one that is installed that must agree.
-    _written(tmp_path, replace(chosen, version=(1, 22, 0), user=None))
+    _written(tmp_path, replace(chosen, version=INSTALLED, user=None))
     assert _tested(tmp_path) == ""
 
 
 @pytest.mark.parametrize("name", ["plain-prefix", "tunnel", "tls"])
 def test_a_linter_finds_nothing_but_what_is_meant(tmp_path: Path, name: str) -> None:
-    _written(tmp_path, replace(CASES[name], version=(1, 22, 0)))
+    _written(tmp_path, replace(CASES[name], version=INSTALLED))
     skipped = {**MEANT, **({} if name == "tls" else OF_TLS_ALONE)}
     command = [sys.executable, "-m", "gixy", "-f", "json", "--skips", ",".join(skipped), str(tmp_path / "nginx.conf")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -122,9 +129,11 @@ ANYTHING = st.fixed_dictionaries(
     optional={
         "connections": NUMBERS,
         "prefixes": st.lists(TEXT, max_size=3).map(tuple),
+        "decoys": st.lists(TEXT, max_size=3).map(tuple),
         "trusted": st.lists(NETWORKS, max_size=3).map(tuple),
         "limit_ip": NUMBERS,
         "limit_key": NUMBERS,
+        "limit_tool": NUMBERS,
         "limit_streams": NUMBERS,
         "shutdown": NUMBERS,
         "variant": st.sampled_from(["plain", "tunnel"]),
@@ -161,6 +170,8 @@ ALLOWED = st.fixed_dictionaries(
         "trusted": st.lists(HOSTS, max_size=3, unique=True).map(tuple),
         "limit_ip": st.integers(1, 1_000_000),
         "limit_key": st.integers(1, 1_000_000),
+        "limit_tool": st.integers(1, 1_000_000),
+        "decoys": st.lists(st.from_regex(r"\A[A-Za-z0-9_-]{8,64}\Z"), max_size=3, unique=True).map(tuple),
         "limit_streams": st.integers(1, 65535),
         "connections": st.integers(64, 16384),
         "shutdown": st.integers(1, 3600),
@@ -173,7 +184,11 @@ ALLOWED = st.fixed_dictionaries(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nginx_takes_whatever_the_settings_allow(tmp_path: Path, given: dict[str, Any]) -> None:
     tls = TLS if given["variant"] == "tls" else {}
-    _written(tmp_path, EdgeSettings(**{**given, **tls, "runtime": str(tmp_path)}))
+    # Decoys go with prefixes.
+    chosen = {**given, **tls, "runtime": str(tmp_path), "version": INSTALLED}
+    if not given["prefixes"] or {*given["prefixes"]} & {*given["decoys"]}:
+        del chosen["decoys"]
+    _written(tmp_path, EdgeSettings(**chosen))
     said = _tested(tmp_path)
     assert not [line for line in said.splitlines() if "[emerg]" in line and "bind()" not in line], said
 
@@ -201,9 +216,8 @@ def _written(folder: Path, chosen: EdgeSettings) -> None:
 
 def _tested(folder: Path) -> str:
     """What the installed nginx has to say against it."""
-    binary = find()
-    assert binary, "nginx is not installed: ./scripts/test sets it up"
-    command = [binary, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-t", "-q"]
+    assert BINARY, "asserted above"
+    command = [BINARY, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-t", "-q"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     return done.stderr
 

@@ -127,7 +127,7 @@ def test_a_closed_connection_that_is_no_cancel_lets_the_call_run_to_its_answer()
     (calling() >> Detached() >> Finished(RESULT) << Release() << Reply(RESULT)).end(State.DONE)
 
 
-@pytest.mark.requirement("cancel.races")
+@pytest.mark.requirement("cancel.races", "cancel.own")
 @pytest.mark.parametrize("late", [Finished(RESULT), PROGRESS, Failed(FAULT), Cancelled(), Disconnected(), Leased()])
 def test_after_the_end_nothing_follows_from_anything(late: Event) -> None:
     (calling() >> Finished(RESULT) << Release() << Reply(RESULT) >> late).end(State.DONE)
