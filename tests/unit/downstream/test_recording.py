@@ -107,3 +107,18 @@ async def test_nothing_is_kept_for_one_who_was_gone_before_the_stream_began(jour
     await response.keep_alive()
     await response.write(b"data: a\n\n")
     assert begun == []
+
+
+async def test_a_client_that_is_let_go_comes_back_for_what_was_written_meanwhile(journals: Journals) -> None:
+    wire, journal = Wire(), journals.begin()
+    recorder = Recorder(journals, journal, wire.send)
+    await recorder(START)
+    await recorder.pause(70)
+    await recorder.pause(80)
+    assert wire.body == b"id: 1-0\nretry: 1000\ndata: \n\nretry: 70\n\n"
+    assert wire.ended
+    assert journal.ended_at is None
+    recorder.keep(body(b"data: a\n\n", more=False))
+    back = Wire()
+    await read_on(journal, 0, reading(back))
+    assert back.body.endswith(b"id: 1-1\ndata: a\n\n")
