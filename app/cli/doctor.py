@@ -7,6 +7,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Any, cast
 
 from app.cli.endpoint import Endpoint, UnansweredError
@@ -92,7 +93,7 @@ def of_server(server: dict[str, Any], *, whole: bool) -> list[str]:
         return lines
     if server.get("next_attempt") is not None:
         lines.append(f"  next attempt in {server['next_attempt']:g} s")
-    for title, found in (("last ends", _ends(server)), ("last lines of its stderr", server.get("stderr", []))):
+    for title, found in (("last ends", _ends(server)), ("last lines of its stderr", _folded(server.get("stderr", [])))):
         if found:
             lines += [f"  {title}:", *(f"    {line}" for line in found[-STDERR_SHOWN:])]
     return lines
@@ -100,11 +101,20 @@ def of_server(server: dict[str, Any], *, whole: bool) -> list[str]:
 
 def _ends(server: dict[str, Any]) -> list[str]:
     ends: list[str] = []
-    for one in server.get("exits", []):
-        ends.append(f"{one['at']} after {one['served']:g} s of service: {one['reason']}")
-        if one["detail"]:
-            ends.append(f"  {one['detail']}")
+    for (reason, detail), alike in groupby(server.get("exits", []), key=lambda one: (one["reason"], one["detail"])):
+        first, *more = alike
+        last = more[-1] if more else first
+        times = f", {len(more) + 1} times since {first['at']}" if more else ""
+        ends.append(f"{last['at']} after {last['served']:g} s of service{times}: {reason}")
+        if detail:
+            ends.append(f"  {detail}")
     return ends
+
+
+def _folded(lines: list[str]) -> list[str]:
+    """Equal lines that follow each other as one: a server that starts again and again says the same each time."""
+    runs = ((line, sum(1 for _ in alike)) for line, alike in groupby(lines))
+    return [f"{line} ({times} times)" if times > 1 else line for line, times in runs]
 
 
 def is_well(server: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.config import edge
-from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv
+from app.config.settings import Settings, SettingsError, load_settings, parse_dotenv, unreadable
 
 DOTENV = Path(".env")
 CONTROL_SOCKET = "control.sock"
@@ -19,15 +19,11 @@ CONTROL_SOCKET = "control.sock"
 def environment() -> dict[str, str]:
     """What `serve` would see if it were started here. Ends the command, saying why, when `.env` cannot be read."""
     try:
-        text = DOTENV.read_text(encoding="utf-8")
+        return {**parse_dotenv(DOTENV.read_text(encoding="utf-8")), **os.environ}
     except FileNotFoundError:
         return dict(os.environ)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(f"mcp-proxy: .env: {error}") from error
-    try:
-        return {**parse_dotenv(text), **os.environ}
-    except DotenvError as error:
-        raise SystemExit(f"mcp-proxy: {error}") from error
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"mcp-proxy: {unreadable(error)}") from error
 
 
 def settings(env: Mapping[str, str]) -> Settings:

@@ -43,6 +43,17 @@ def parse_dotenv(text: str) -> dict[str, str]:
     return found
 
 
+def unreadable(error: OSError | ValueError) -> str:
+    """Why a `.env` file could not be read or parsed, and what to do."""
+    match error:
+        case DotenvError():
+            return str(error)
+        case OSError():
+            return f".env cannot be read: {error.strerror or error}"
+        case _:
+            return ".env is not UTF-8: save the file as UTF-8 (PowerShell's > writes UTF-16)"
+
+
 def _value(line: re.Match[str]) -> str:
     if line["single"] is not None:
         return line["single"]

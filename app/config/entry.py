@@ -32,6 +32,7 @@ from app.config.values import size
 MILLISECONDS_FROM = 10_000
 MEGABYTE = 1 << 20
 _UNCLEAN = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
+_SHELL_VARIABLE = re.compile(r"\$[A-Za-z_]", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -145,6 +146,8 @@ def _read_command(reader: EntryReader, field: Field, values: Values) -> None:
     values["command"] = command = reader.string(field)
     if command and " " in command.strip() and "/" not in command.partition(" ")[0]:
         reader.warn(field.line, field.path, "is one program's name and has spaces", 'arguments go into "args"')
+    if command and _SHELL_VARIABLE.match(command):
+        reader.warn(field.line, field.path, "is read by no shell: its $ stands for itself", "write ${NAME}")
 
 
 def _read_env(reader: EntryReader, field: Field, values: Values) -> None:
@@ -154,7 +157,8 @@ def _read_env(reader: EntryReader, field: Field, values: Values) -> None:
 
 
 def _read_url(reader: EntryReader, field: Field, values: Values) -> None:
-    values["url"] = url = reader.string(field)
+    # Blanks around it come with what is copied.
+    values["url"] = url = (reader.string(field) or "").strip() or None
     if url is not None and split_url(url) is None:
         reader.error(field.node.line, field.path, "must be an http:// or https:// URL with a host")
 

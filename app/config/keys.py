@@ -26,7 +26,15 @@ LONGEST_CLIENT = 128
 VARIABLE = "MCP_API_KEYS"
 ENTRY_KEYS = ("client_id", "scopes", "expires_at", "enabled", "id", "created_at")
 LATER = ("rate_limit", "role", "roles")
+# What others call ours. Each of them takes something away: ignored, it would grant more than was meant.
+MEANT = {
+    **dict.fromkeys(("expires", "expiry", "expiration", "valid_until"), "expires_at"),
+    **dict.fromkeys(("permissions", "allow", "servers", "tools"), "scopes"),
+    **dict.fromkeys(("disabled", "active"), "enabled"),
+}
 # Visible ASCII: what an Authorization header carries unchanged.
+_VARIABLE = re.compile(r"\$\{.*\}|\$[A-Za-z_]\w*", re.ASCII)
+_QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _SERVER_GLOB = re.compile(r"[A-Za-z0-9_*?-]+", re.ASCII)
@@ -103,6 +111,14 @@ def _error(where: str, message: str, hint: str = "") -> Notice:
 
 
 def _from_variable(text: str, notices: list[Notice]) -> Iterator[Key]:
+    if _QUOTED.fullmatch(text):
+        notices.append(_error(VARIABLE, "has quotes around it", "take them away: docker's --env-file keeps them"))
+        return
+    if text.startswith("{") and text.endswith("}"):
+        notices.append(
+            _error(VARIABLE, "holds JSON", "write key:client, or put the JSON into MCP_API_KEYS_PATH's file")
+        )
+        return
     entries = [entry.strip() for entry in text.split(",")]
     for number, entry in enumerate(entries, 1):
         where = f"{VARIABLE} entry {number}"
@@ -149,7 +165,7 @@ def _read_entry(member: Member, where: str, notices: list[Notice]) -> Key:
     if client is not None:
         _client_fits(client, where, notices)
     elif "client_id" not in values and isinstance(member.node, Object):
-        notices.append(_error(where, "has no client_id"))
+        notices.append(_error(where, "has no client_id", 'the file holds {"KEY": {"client_id": "letta"}}'))
     enabled = values.get("enabled")
     if enabled is not None and not (isinstance(enabled, Scalar) and isinstance(enabled.value, bool)):
         notices.append(_error(where, f"enabled must be true or false, not {kind(enabled)}"))
@@ -176,6 +192,8 @@ def _values(member: Member, where: str, notices: list[Notice]) -> dict[str, Node
             values[below.key] = below.node
         elif below.key in LATER:
             notices.append(_error(where, f"{below.key} is not supported by this version", "remove it"))
+        elif below.key in MEANT:
+            notices.append(_error(where, f"{below.key} is not a key of ours", f'use "{MEANT[below.key]}"'))
         elif hint := did_you_mean(below.key, ENTRY_KEYS):
             # A misspelt `scopes` would grant everything.
             notices.append(_error(where, f"line {below.line} has a key that is not ours", hint))
@@ -190,7 +208,8 @@ def _text(values: dict[str, Node], key: str, where: str, notices: list[Notice]) 
         return None
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.strip():
         return node.value.strip()
-    notices.append(_error(where, f"{key} must be a string that is not empty, not {kind(node)}"))
+    got = "an empty one" if isinstance(node, Scalar) and isinstance(node.value, str) else kind(node)
+    notices.append(_error(where, f"{key} must be a string that is not empty, not {got}"))
     return None
 
 
@@ -228,6 +247,10 @@ def _scopes(node: Node | None, where: str, notices: list[Notice]) -> tuple[str, 
 def _usable(key: str, where: str, notices: list[Notice]) -> bool:
     if len(key) < SHORTEST:
         notices.append(_error(where, f"the key is shorter than {SHORTEST} characters", "python -m app keys new CLIENT"))
+    elif _VARIABLE.fullmatch(key):
+        notices.append(
+            _error(where, "the key is a variable, and none is filled in here", "put the key or its hash there")
+        )
     elif not _SENDABLE.fullmatch(key):
         notices.append(
             _error(where, "the key holds what a header cannot carry", "letters, digits and punctuation only")

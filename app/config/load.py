@@ -40,7 +40,9 @@ def load(data: bytes, file: str) -> Document | Notice:
     try:
         root = reader.document()
     except _UnreadableError as bad:
-        return Notice(f"{file}:{reader.line(bad.at)}", bad.path, bad.message, bad.hint, error=True)
+        # What begins otherwise is YAML, TOML or no config at all.
+        hint = bad.hint if text.lstrip().startswith(("{", "/")) else "the file is JSON, and begins with {"
+        return Notice(f"{file}:{reader.line(bad.at)}", bad.path, bad.message, hint, error=True)
     if not isinstance(root, Object):
         return Notice(f"{file}:{root.line}", "", f"the file holds {kind(root)}, not an object in {{ }}", error=True)
     return Document(file, root)

@@ -11,6 +11,8 @@ from app.config.addresses import split_url
 from app.config.snapshot import ServerSpec
 
 MASK = "***"
+# Shorter ones are words, and masking a word would garble every line. As in the log.
+SHORTEST_SECRET = 6
 _NAMED = re.compile(r"key|token|secret|passw|pwd|auth|cred|bearer|header|cookie|session|dsn", re.IGNORECASE)
 _FLAG = re.compile(r"-{1,2}[A-Za-z][\w-]*")
 # A long run of letters and digits that is no word, path or version: keys look like this.
@@ -37,6 +39,15 @@ def secrets_of(spec: ServerSpec) -> frozenset[str]:
         found |= {parts.password or "", *(part for part in parts.path.split("/") if _OPAQUE.fullmatch(part))}
         found |= {value for _, value in parse_qsl(parts.query)}
     return frozenset(found - {""})
+
+
+def without_secrets(text: str, spec: ServerSpec) -> str:
+    """What a server wrote, without the credentials that its own entry gave it."""
+    # The longest first: one secret may hold another.
+    for secret in sorted(secrets_of(spec), key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, MASK)
+    return text
 
 
 def masked_url(url: str) -> str:

@@ -62,6 +62,7 @@ LIMIT_KEYS = ("memory", "processes")
 ALL_KEYS = (*KEYS, *ALIASES)
 ROOTS = ("mcpServers", "servers")
 # Keys of other programs that ask for something we spell differently.
+_SIGN_IN = 'a server is signed in to by "headers" alone: {"Authorization": "Bearer ${NAME}"}'
 ELSEWHERE = {
     "enabled": 'use "disabled"',
     "includeTools": 'use "tools": {"allow": […]}',
@@ -70,6 +71,12 @@ ELSEWHERE = {
     "disabled_tools": 'use "tools": {"deny": […]}',
     "enabled_tools": 'use "tools": {"allow": […]}',
     "envFile": 'put the variables into "env"',
+    "environment": 'use "env"',
+    "workingDirectory": 'use "cwd"',
+    "working_directory": 'use "cwd"',
+    "endpoint": 'use "url"',
+    "auth": _SIGN_IN,
+    "oauth": _SIGN_IN,
     "http_headers": 'use "headers"',
     "requestInit": 'use "headers"',
     "bearer_token_env_var": 'use "headers": {"Authorization": "Bearer ${NAME}"}',

@@ -10,7 +10,7 @@ from typing import Literal
 
 from app.config import edge, values
 from app.config.addresses import host_rule, http_url, is_loopback, origin_rule
-from app.config.dotenv import DotenvError, parse_dotenv
+from app.config.dotenv import DotenvError, parse_dotenv, unreadable
 from app.config.spelling import near
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "parse_dotenv",
     "public_url",
     "secrets_of",
+    "unreadable",
 ]
 
 

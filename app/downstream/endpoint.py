@@ -29,6 +29,7 @@ from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.introducing import roots_changed
 from app.gateway.journal import Journals
+from app.gateway.listing_tasks import list_tasks
 from app.gateway.relayed import Relayed
 from app.gateway.relaying import relay, tell
 from app.gateway.sessions import BATCHING, Session
@@ -265,6 +266,8 @@ class Endpoint:
             case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
                 await self._subscribe(visit, view, answer)
                 return
+            case Answer.LIST_TASKS:
+                result = await list_tasks(gateway, self._call(visit, visit.only))
             case _:
                 assert inbound.method is not None, "only known methods get here"
                 await gateway.listed(view)

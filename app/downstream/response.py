@@ -10,7 +10,7 @@ for `WRITE_TIMEOUT` seconds is gone.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Protocol
 
 import msgspec
@@ -65,10 +65,11 @@ async def send_empty(send: Send, status: int, headers: Headers | None = None) ->
 
 
 class Recorder(Protocol):
-    """Stands where `send` stands, and keeps what is written; `keep` is for a client that is gone."""
+    """Stands where `send` stands and keeps what is written: `keep` for a client that is gone, `pause` lets one go."""
 
     async def __call__(self, message: Message) -> None: ...
     def keep(self, message: Message) -> Message: ...
+    async def pause(self, retry: int) -> None: ...
 
 
 class RelayResponse:
@@ -129,6 +130,15 @@ class RelayResponse:
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
 
+    async def pause(self, retry: int) -> None:
+        """Let go of a client whose stream is kept: it comes back for the rest, in `retry` milliseconds."""
+        if self.record is None or self.gone or not await self._started():
+            return
+        assert self._recorder is not None, "whoever can be recorded is, once a stream begins"
+        with suppress(OSError):
+            await self._recorder.pause(retry)
+        self.gone = True
+
     async def ask(self, ident: int, question: msgspec.Raw) -> None:
         """Ask the client something, by a request of that id; `question` is method and params."""
         if await self._started():
@@ -184,6 +194,8 @@ class RelayResponse:
             return to_peer_answer(outcome, self._ident, self._era, self.request_id, self._method)
         if self._era is Era.LEGACY:
             raw = downstream_legacy.to_result(self._method, outcome, self.version)
+            if isinstance(raw, Fault):
+                return self._answer(raw)
         else:
             raw = downstream_modern.to_result(self._method, outcome, shared=self.shared)
         self.outcome = "tool_error" if any(mark in raw for mark in _IS_ERROR) else "ok"

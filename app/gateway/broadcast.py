@@ -9,6 +9,7 @@ that a list of it has changed (`Upstream.on_unseen`).
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
@@ -20,6 +21,7 @@ from app.config.keys import Principal
 from app.protocol.versions import Era
 from app.relay.catalog import Members
 from app.relay.directory import Listing
+from app.relay.events import Noticed
 from app.relay.listen import News, TaskChanged, Updated
 from app.relay.policy import Grant, decide
 from app.relay.view import View
@@ -28,6 +30,8 @@ from app.upstream.upstream import Upstream
 log = logging.getLogger("app.gateway")
 
 COALESCE = 0.25
+# Messages kept for one listener that does not read; the oldest go.
+MAX_SAID = 256
 # Listeners that are woken in one turn of the loop.
 AT_ONCE = 20
 # How often it is looked whether the keys that streams were opened with still count: within 2 s, and closed within 5.
@@ -61,8 +65,8 @@ class Subscription:
     """
 
     __slots__ = (
-        "_ended", "_over", "_pending", "_tasks", "_updated", "_waiter", "era", "kinds", "on_end", "only", "principal",
-        "renew", "seen",
+        "_ended", "_over", "_pending", "_said", "_tasks", "_updated", "_waiter", "era", "kinds", "on_end", "only",
+        "principal", "renew", "seen",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +83,7 @@ class Subscription:
         self._pending: set[str] = set()
         self._updated: dict[str, None] | None = None
         self._tasks: dict[str, Members] | None = None
+        self._said: deque[Noticed] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._ended: asyncio.Event | None = None
         self._over: End | None = None
@@ -115,6 +120,14 @@ class Subscription:
             if self._tasks is None:
                 self._tasks = {}
             self._tasks[task] = params
+            self._wake()
+
+    def say(self, server: str, notice: Noticed) -> None:
+        """A message of `server` for this listener alone, told if it still may see that server."""
+        if self.only in ("", server) and self.principal.grant.on(server).sees:
+            if self._said is None:
+                self._said = deque(maxlen=MAX_SAID)
+            self._said.append(notice)
             self._wake()
 
     def end(self, why: End) -> None:
@@ -155,6 +168,8 @@ class Subscription:
             if self._tasks:
                 task = next(iter(self._tasks))
                 return TaskChanged(task, self._tasks.pop(task))
+            if self._said:
+                return self._said.popleft()
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter

@@ -1,4 +1,6 @@
-"""Why a server or a tool is not there, for the person who runs the gateway alone: raw output of servers is in it.
+"""Why a server or a tool is not there, for the person who runs the gateway alone: output of servers is in it.
+
+Without the credentials that the config gave them: what `doctor` prints is pasted where help is asked for.
 
 The public words are `status.py`'s. Knows no wire.
 """
@@ -7,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.config.keys import Principal
+from app.config.masking import without_secrets
 from app.config.snapshot import DisabledServer, ServerSpec, ToolFilter
 from app.gateway.generation import Generation
 from app.relay.names import listed_name
@@ -36,8 +39,8 @@ def _of_server(spec: ServerSpec, upstream: Upstream, client: Principal | None) -
         "since": _time(upstream.since),
         "reason": upstream.reason,
         "next_attempt": None if due is None else round(due, 1),
-        "exits": [_exit(one) for one in upstream.exits],
-        "stderr": list(upstream.stderr_tail),
+        "exits": [_exit(one, spec) for one in upstream.exits],
+        "stderr": [without_secrets(line, spec) for line in upstream.stderr_tail],
         "listed": upstream.catalog is not None,
         "tools": [
             {"name": listed_name(spec.prefix, item.key), "own": item.key, "hidden": what_hides(spec, item.key, client)}
@@ -50,8 +53,9 @@ def _of_disabled(server: DisabledServer) -> dict[str, Any]:
     return {"name": server.name, "state": "disabled", "reason": server.reason, "tools": []}
 
 
-def _exit(one: Exit) -> dict[str, Any]:
-    return {"at": _time(one.at), "reason": one.reason, "served": one.lived, "code": one.code, "detail": one.detail}
+def _exit(one: Exit, spec: ServerSpec) -> dict[str, Any]:
+    detail = without_secrets(one.detail, spec)
+    return {"at": _time(one.at), "reason": one.reason, "served": one.lived, "code": one.code, "detail": detail}
 
 
 def _time(seconds: float) -> str:

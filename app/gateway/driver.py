@@ -33,6 +33,7 @@ from app.relay.effects import (
     Effect,
     Keep,
     Park,
+    Pause,
     Release,
     Reply,
     SendUpstream,
@@ -52,6 +53,7 @@ from app.relay.events import (
     PeerError,
     Request,
     Result,
+    Sink,
 )
 from app.relay.exchange import Exchange
 from app.relay.questions import OVER
@@ -68,7 +70,7 @@ RELIST_LIMIT = 5.0
 
 
 class Driver:
-    """Runs one exchange to its end."""
+    """Runs one exchange to its end. `limits` are seconds: without a sign of life, and in all."""
 
     client = ""
     """Whose call it is: the client's id."""
@@ -95,6 +97,8 @@ class Driver:
     """What the client's session was asked; None for a client that has none."""
     kept: Result | PeerError | Fault | None = None
     """What the call ended with while its client was away."""
+    sends: Callable[[Lease, Request, Sink], int] | None = None
+    """Sends a call that is more than one request, or of which something goes on after its answer."""
     parked = False
     # Most calls need none of these: what they are at first costs a call nothing.
     _gathering: Gathering | None = None
@@ -148,10 +152,7 @@ class Driver:
         self.inbox.put(Expired(repeating.ended(fault, sent=self._tries.left, is_harmless=is_harmless)))
 
     async def run(self, request: Request, response: ClientResponse) -> None:
-        """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
-
-        `limits` (of the constructor) are seconds: without a sign of life, and in all.
-        """
+        """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised."""
         await self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
@@ -253,6 +254,8 @@ class Driver:
                     self._tries.streamed = True
                     await response.stream(notice)
                     self._note(response)
+                case Pause(retry):
+                    await response.pause(retry)
                 case Ask() | Unask():
                     await self._ask(effect, response)
                 case AnswerUpstream(key, given):
@@ -292,7 +295,8 @@ class Driver:
         else:
             self._request = self._exchange.request = final
             self.addressed, self._tries.left = None, True
-            self._sent = lease.send(final, self.inbox.put)
+            put = self.inbox.put
+            self._sent = lease.send(final, put) if self.sends is None else self.sends(lease, final, put)
 
     async def _ask(self, effect: Ask | Unask, response: ClientResponse) -> None:
         assert self._questions is not None, "the client is introduced by then"

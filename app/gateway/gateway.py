@@ -24,6 +24,7 @@ from app.gateway.generation import Generation
 from app.gateway.parking import Parking
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
+from app.gateway.tasks_made import TasksMade
 from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import LIFETIME, Continuations
@@ -69,6 +70,7 @@ class Gateway:
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
         self.parking = Parking()
+        self.tasks_made = TasksMade()
         self.edits = Edits()
         self.broadcast = Broadcast(self._view)
         self.watching = Watching(lambda: self.current.upstreams, self.own)

@@ -38,17 +38,17 @@ def to_line(notice: Notice) -> str:
     return f"{text} ({notice.hint})" if notice.hint else text
 
 
-def read_environ(environ: Mapping[str, str], dotenv: str = _DOTENV) -> dict[str, str]:
+def read_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment over the `.env` file of the working directory. Raises `SourceError` when that cannot be read."""
     try:
-        text = _read(Path(dotenv)).decode()
+        text = _read(Path(_DOTENV)).decode()
         return {**parse_dotenv(text), **environ}
     except FileNotFoundError:
         return dict(environ)
     except UnicodeDecodeError:
-        raise SourceError(_problem(dotenv, "not UTF-8", "save the file as UTF-8")) from None
+        raise SourceError(_problem(_DOTENV, "not UTF-8", "save the file as UTF-8")) from None
     except OSError as error:
-        raise SourceError(_unreadable(dotenv, error)) from error
+        raise SourceError(_unreadable(_DOTENV, error)) from error
     except ValueError as error:
         raise SourceError(_problem("", str(error))) from error
 
@@ -109,13 +109,18 @@ def read_keys(settings: Settings, *, now: float | None = None) -> tuple[Keyring,
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open(path, "rb", opener=open_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(None, "not a regular file")
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise OSError(None, f"larger than {_LARGEST >> 20} MB")
     return data
+
+
+def open_without_waiting(path: str, flags: int) -> int:
+    """For `open`: who serves never waits for the other end of a named pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _unreadable(path: str, error: OSError) -> Notice:

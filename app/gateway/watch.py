@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 
+from app.gateway.sources import open_without_waiting
+
 log = logging.getLogger("app.reload")
 
 # With what follows it below the 2 s within which a revoked key has to be refused, whatever the kernel tells.
@@ -104,19 +106,19 @@ class Watch:
             self._changed(different)
 
     def _contents(self) -> dict[str, bytes]:
-        """A digest for each file; empty for one that cannot be read."""
+        """A digest for each file; for one that cannot be read, why."""
         return {name: self._digest(name, path) for name, path in self._files.items()}
 
     def _digest(self, name: str, path: Path) -> bytes:
         try:
-            with open(path, "rb", opener=_without_waiting) as file:
+            with open(path, "rb", opener=open_without_waiting) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
-                    return b""
+                    return b"no file"
                 content = file.read(_LARGEST + 1)
                 gone = not status.st_nlink and not os.stat(path).st_nlink
-        except OSError:
-            return b""
+        except OSError as error:
+            return str(error.errno).encode()
         # Deleted, and still under its path: only a mount of the file itself shows that.
         if gone and name not in self._told_stale:
             self._told_stale.add(name)
@@ -145,7 +147,3 @@ def mounted_alone(path: Path, mounts: Path = _MOUNTS) -> bool:
     # The kernel writes blanks and backslashes of a path as octal numbers.
     points = {line.split()[4].replace("\\040", " ").replace("\\134", "\\") for line in lines}
     return os.path.realpath(path) in points
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -34,7 +34,6 @@ _LONG_RUN = re.compile(_DIGITS)
 _DIGITS_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS = b"0" * MAX_DIGITS
 _EXPONENT = re.compile(rb"(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}")
-_SURROGATE_PAIR = re.compile(rb"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\\\")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -122,7 +121,7 @@ def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejecti
     ident = members.get("id", NO_RAW)
     raw_id = bytes(ident)
     if raw_id and not _is_id(raw_id):
-        return _refused(Kind.INVALID_REQUEST, "`id` must be a string or a number.")
+        return _refused(Kind.INVALID_REQUEST, f"`id` must be a string or a number of {MAX_ID_BYTES} bytes at most.")
     if repeats_key(body, members):
         return _refused(Kind.INVALID_REQUEST, "A member of the message is given twice.", ident)
     if bytes(members.get("jsonrpc", NO_RAW)) != b'"2.0"':
@@ -210,14 +209,6 @@ def notification(method: str, params: bytes) -> bytes:
     if not params:
         return b'{"jsonrpc":"2.0","method":%b}' % msgspec.json.encode(method)
     return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (msgspec.json.encode(method), params)
-
-
-def mend_surrogates(text: bytes) -> bytes:
-    """The same JSON with each half of a surrogate pair, which no UTF-8 can carry, as U+FFFD.
-
-    Node servers send one when they cut a text inside an emoji; strict parsers refuse the whole message for it.
-    """
-    return _SURROGATE_PAIR.sub(lambda found: found[0] if len(found[0]) != len(b"\\ud800") else b"\\ufffd", text)
 
 
 def _refused(kind: Kind, message: str, ident: msgspec.Raw = NO_RAW) -> Rejection:

@@ -18,6 +18,7 @@ from app.relay.catalog import Hint, Members
 from app.relay.events import Detached, PeerError, Result
 from app.relay.questions import ELICITATION, Read, is_url
 
+COMPLETE = b'"complete"'
 MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 OBJECT_SCHEMA = b'"object"'
 MISSING_CAPABILITY = b"-32021"
@@ -27,8 +28,11 @@ UNABLE = "The server needs what this client, or its revision of the protocol, ca
 HUNG_UP = Detached()
 
 
-def to_result(method: str, result: Result, version: str = LATEST_LEGACY) -> bytes:
-    """The `result` of the answer to `method`, for a client of `version`."""
+def to_result(method: str, result: Result, version: str = LATEST_LEGACY) -> bytes | Fault:
+    """The `result` of the answer to `method`, for a client of `version`.
+
+    A fault where it is of a `resultType` of its own: who does not know it may not take it for an answer (2026-07-28).
+    """
     raw = bytes(result.raw)
     legacy = result.era is Era.LEGACY
     if legacy and not older.may_be_foreign(raw, version):
@@ -37,6 +41,8 @@ def to_result(method: str, result: Result, version: str = LATEST_LEGACY) -> byte
     if members is None:
         return raw
     if not legacy:
+        if bytes(members.get("resultType", COMPLETE)) != COMPLETE:
+            return Fault(Kind.PROTOCOL, "The server's answer is of a kind that this client's revision does not have.")
         for name in MODERN_ONLY:
             members.pop(name, None)
         members = older.without_array(members)

@@ -1,7 +1,7 @@
 """The modern half towards clients: neutral outcomes become messages of 2026-07-28.
 
-Pure. Theory of operation: the neutral form is this one, so a modern server's answer passes as it came; a legacy one's
-is given what this revision requires of every result (PROTOCOL.md, sections 3.2, 3.6, 4).
+Pure. Theory of operation: the neutral form is this one, so a modern server's answer passes as it came; a legacy one's,
+and one that lacks its type, is given what this revision requires of every result (PROTOCOL.md, sections 3.2, 3.6, 4).
 """
 
 import msgspec
@@ -16,6 +16,7 @@ from app.relay.events import Disconnected, PeerError, Result
 from app.relay.hints import confined, scope_of
 from app.relay.questions import Read
 
+RESULT_TYPE = b'"resultType"'
 COMPLETE = msgspec.Raw(b'"complete"')
 # A legacy server gives no hints, and what a client may see depends on its key: fresh for no time, shared with nobody.
 TTL = msgspec.Raw(b"0")
@@ -35,7 +36,9 @@ def to_result(method: str, result: Result, *, shared: bool = True) -> bytes:
     """The `result` of the answer to `method`. Where it is not `shared`, rights differ and no hint may say `public`."""
     raw = bytes(result.raw)
     if result.era is Era.MODERN:
-        return raw if shared else confined(raw)
+        raw = raw if shared else confined(raw)
+        if RESULT_TYPE in raw:
+            return raw
     members = members_of(raw)
     if members is None:
         return raw

@@ -22,6 +22,7 @@ from app.relay.effects import (
     Effect,
     Keep,
     Park,
+    Pause,
     Release,
     Reply,
     SendUpstream,
@@ -40,10 +41,12 @@ from app.relay.events import (
     Failed,
     Finished,
     Given,
+    Heard,
     Leased,
     Lost,
     NeedsInput,
     Noticed,
+    Paused,
     PeerError,
     Request,
     Result,
@@ -214,6 +217,12 @@ class Exchange:
     def stream_on(self, notice: Noticed) -> list[Effect]:
         return [Stream(notice)]
 
+    def go_on_waiting(self, _: Heard) -> list[Effect]:
+        return [SetTimer()]
+
+    def pause(self, paused: Paused) -> list[Effect]:
+        return [SetTimer(), Pause(paused.retry)]
+
     def keep(self, notice: Noticed) -> list[Effect]:
         if len(self._kept) < MAX_KEPT:
             self._kept.append(notice)
@@ -304,6 +313,8 @@ TRANSITIONS: dict[tuple[State, type[Event], Case], _Row] = {
     (State.ACQUIRING, Disconnected, Case.ANY): (State.DONE, _X.nothing),
     (State.ACQUIRING, Detached, Case.ANY): (State.ACQUIRING, _X.nothing),
     (State.CALLING, Noticed, Case.ANY): (State.CALLING, _X.stream),
+    (State.CALLING, Heard, Case.ANY): (State.CALLING, _X.go_on_waiting),
+    (State.CALLING, Paused, Case.ANY): (State.CALLING, _X.pause),
     (State.CALLING, NeedsInput, Case.STREAMED): (State.ASKING, _X.ask),
     (State.CALLING, NeedsInput, Case.PARKED): (State.PARKED, _X.park),
     (State.CALLING, NeedsInput, Case.PASSED): (State.DONE, _X.pass_on),

@@ -115,9 +115,13 @@ class View:
 
     def task_capabilities(self, era: Era) -> dict[str, dict[str, object]]:
         """What is offered of tasks in that era's form, where a visible server has them in it."""
-        if not any(source.catalog and tasks.offers(source.catalog.capabilities, era) for source in self.sources):
+        told = [source.catalog.capabilities for source in self.sources if source.catalog]
+        able = [capabilities for capabilities in told if tasks.offers(capabilities, era)]
+        if not able:
             return {}
-        return {"extensions": {tasks.EXTENSION: {}}} if era is Era.MODERN else {"tasks": tasks.OFFERED}
+        if era is Era.MODERN:
+            return {"extensions": {tasks.EXTENSION: {}}}
+        return {"tasks": tasks.OFFERED | {"cancel": {}} if any(map(tasks.cancels, able)) else tasks.OFFERED}
 
     @property
     def lasting_capabilities(self) -> dict[str, dict[str, object]]:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from types import FrameType
 
 from app.serve import logs
+from app.serve.descriptors import make_room
 from app.serve.errors import CONFIGURATION, StartError
 from app.serve.nginx_lines import NginxLines
 from app.serve.orphans import Orphans, become_subreaper, descendants, end_descendants
@@ -210,6 +211,8 @@ def main(app: str | None = None) -> int:
     logs.configure("INFO", (), "text" if os.isatty(2) else "json")
     try:
         settings, env = read_settings()
+        if warning := make_room():
+            log.warning(warning)
         with Start(settings, env, app) as start:
             return Launcher(start, orphans).run()
     except StartError as error:

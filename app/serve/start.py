@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from app.config.programs import search_path
-from app.config.settings import DotenvError, Settings, SettingsError, load_settings, parse_dotenv, secrets_of
+from app.config.settings import Settings, SettingsError, load_settings, parse_dotenv, secrets_of, unreadable
 from app.serve import logs, nginx, sockets
 from app.serve.errors import StartError
 from app.serve.handover import APP, EDGE_SOCKET, Handover
@@ -149,7 +149,10 @@ class Start:
 
 
 def _shown(address: str | tuple[str, int]) -> str:
-    return address if isinstance(address, str) else f"{address[0]}:{address[1]}"
+    if isinstance(address, str):
+        return address
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
 
 
 def _dotenv() -> dict[str, str]:
@@ -157,8 +160,8 @@ def _dotenv() -> dict[str, str]:
         return parse_dotenv(Path(".env").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, DotenvError) as error:
-        raise StartError(f".env cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise StartError(unreadable(error)) from error
 
 
 def _missing_config(settings: Settings) -> list[str]:

@@ -101,7 +101,7 @@ def _to_upstream_error(connection: Connection, method: str, failure: Exception |
             refused = fault.status not in _NO_VERDICT
         else:
             refused = fault.kind in {Kind.TIMEOUT, Kind.PROTOCOL} and not connection.fault
-        return EraRefused(fault, detail) if refused else failure
+        return EraRefused(fault, failure.detail) if refused else failure
     if isinstance(failure, MCPError):
         refusal = Fault(Kind.PROTOCOL, f"Server '{server}' refused {method} (error {failure.code}).", server=server)
         return EraRefused(refusal, detail)

@@ -1,14 +1,10 @@
-"""The HTTP of the servers of this folder: raw ASGI on a free port, named on standard error as `LISTENING port`.
+"""The HTTP of the servers of this folder: raw ASGI.
 
 Says nothing of MCP beyond how a message is framed in an event stream.
 """
 
 import json
-import socket
-import sys
 from typing import Any
-
-import uvicorn
 
 Json = dict[str, Any]
 Send = Any
@@ -45,10 +41,3 @@ async def event(send: Send, message: Json, *, more: bool) -> None:
 
 def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-
-
-def serve(app: Any) -> None:
-    bound = socket.create_server(("127.0.0.1", 0))
-    print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[bound])

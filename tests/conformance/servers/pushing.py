@@ -8,8 +8,9 @@ import uuid
 from typing import Any
 
 from tests.conformance.servers import tools
-from tests.conformance.servers.asgi import begin, body_of, event, headers_of, reply, serve
+from tests.conformance.servers.asgi import begin, body_of, event, headers_of, reply
 from tests.conformance.servers.tools import Json, Questions, Refused
+from tests.support.servers.everyday import listen
 
 LISTED = {"listChanged": True}
 CAPABILITIES = {
@@ -126,4 +127,4 @@ async def post(message: Json, session: Session | None, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    serve(app)
+    listen(app)

@@ -8,8 +8,9 @@ import json
 from typing import Any
 
 from tests.conformance.servers import tools
-from tests.conformance.servers.asgi import begin, body_of, event, headers_of, reply, serve
+from tests.conformance.servers.asgi import begin, body_of, event, headers_of, reply
 from tests.conformance.servers.tools import Json, Questions, Refused
+from tests.support.servers.everyday import listen
 
 VERSION = "2026-07-28"
 META = "io.modelcontextprotocol/"
@@ -92,7 +93,7 @@ async def app(scope: Json, receive: Any, send: Any) -> None:
         return
     error = misrouted(headers, method, params)
     if error is None and method == "subscriptions/listen":
-        await listen(ident, params["notifications"], send)
+        await subscribe(ident, params["notifications"], send)
         return
     call = Call(params) if error is None else None
     result: Json = {}
@@ -127,7 +128,7 @@ def misrouted(headers: dict[str, str], method: str, params: Json) -> Json | None
     return None
 
 
-async def listen(ident: object, wanted: Json, send: Any) -> None:
+async def subscribe(ident: object, wanted: Json, send: Any) -> None:
     named = {META + "subscriptionId": ident}
     feed: asyncio.Queue[str] = asyncio.Queue()
     FEEDS.append(feed)
@@ -148,4 +149,4 @@ def note(method: str, params: Json) -> Json:
 
 
 if __name__ == "__main__":
-    serve(app)
+    listen(app)

@@ -27,8 +27,3 @@ def client(gateway: Gateway) -> MakeCaller:
         return Caller(gateway.host, gateway.port, key, era, source=fresh_address(), **more)
 
     return make
-
-
-@pytest.fixture(params=["legacy", "modern"])
-def era(request: pytest.FixtureRequest) -> str:
-    return request.param

@@ -175,6 +175,7 @@ async def test_a_batch_is_refused_since_2025_06_18(client: MakeCaller, version: 
     await refused(caller, "[" + ",".join(['{"jsonrpc":"2.0","id":1,"method":"ping"}'] * size) + "]", 400, INVALID)
 
 
+@pytest.mark.requirement("messages.jsonrpc")
 @pytest.mark.parametrize("given", ['"1.0"', '"2"', "2.0", "2", "null", '["2.0"]', '" 2.0"', '"2.0 "', ""])
 async def test_another_jsonrpc_is_an_invalid_request(client: MakeCaller, era: str, given: str) -> None:
     caller = client(era)

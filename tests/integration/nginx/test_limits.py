@@ -65,6 +65,7 @@ async def test_an_address_has_a_second_s_worth_at_once_and_another_address_its_o
     assert await statuses(tight, 30) == {200: 30}
 
 
+@pytest.mark.requirement("access.rates")
 async def test_a_key_is_limited_from_wherever_it_comes_and_the_others_are_not(tight: Gateway) -> None:
     began = time.monotonic()
     found = await statuses(tight, 40, "/health", BEARER)

@@ -2,26 +2,20 @@
 
 import asyncio
 import json
-from typing import Any
 
 import pytest
 
-from tests.integration.questions.cast import ANN, BOB, MODERN, person, told
+from tests.integration.questions.cast import ANN, BOB, MODERN, WIRES, ask_two_at_once, person, says, told
 from tests.integration.questions.wire import YES, Modern
 from tests.support.gateway import Gateway
 from tests.support.wire import Json
 
-WIRES = ["files", "remote", "aside", "own"]
 FORM: Json = {
     "method": "elicitation/create",
     "params": {"message": "Sure?", "requestedSchema": {"type": "object", "properties": {"text": {"type": "string"}}}},
 }
 SAMPLING = {"method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 5}}
 TWO = {"questions": [FORM, SAMPLING]}
-
-
-def says(text: str) -> Any:
-    return lambda _: text
 
 
 @pytest.mark.parametrize("mode", [MODERN, "auto"])
@@ -55,25 +49,11 @@ async def test_prompts_and_resources_ask_as_tools_do(house: Gateway) -> None:
 
 @pytest.mark.parametrize("server", WIRES)
 async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(house: Gateway, server: str) -> None:
-    both = asyncio.Barrier(2)
-
-    async def answer(params: Any) -> str:
-        async with asyncio.timeout(30):
-            await both.wait()  # neither answers before both were asked
-        return params.message.rpartition(" ")[2]
-
-    async def ask(key: str, name: str) -> None:
-        async with person(house, answer, MODERN, key) as (client, somebody):
-            for turn in range(2):
-                result = told(await client.call_tool(f"{server}__ask", {"message": f"you are {name}{turn}"}))
-                assert result[0]["result"]["content"]["text"] == f"{name}{turn}"
-            assert somebody.asked == [f"[{server}] you are {name}{turn}" for turn in range(2)]
-
-    async with asyncio.TaskGroup() as people:
-        people.create_task(ask(ANN, "ann"))
-        people.create_task(ask(BOB if server == "own" else ANN, "eve"))  # the same key, another person
+    # Who has a process of her own there, and no session, is known by her key alone.
+    await ask_two_at_once(house, server, MODERN, BOB if server == "own" else ANN)
 
 
+@pytest.mark.requirement("ask.keys")
 @pytest.mark.parametrize("server", ["files", "remote"])
 async def test_questions_that_come_together_are_asked_together_under_keys_of_ours(house: Gateway, server: str) -> None:
     ann = Modern(house)
@@ -100,6 +80,7 @@ async def test_what_was_not_answered_is_asked_again_and_unknown_keys_are_passed_
     assert json.loads(reply.text) == [{"result": YES}, {"result": {"role": "assistant"}}]
 
 
+@pytest.mark.requirement("ask.once")
 async def test_a_call_is_answered_once(house: Gateway) -> None:
     ann = Modern(house)
     asked = await ann.question("files__ask")
@@ -109,6 +90,7 @@ async def test_a_call_is_answered_once(house: Gateway) -> None:
     assert (again.status, again.error["code"]) == (400, -32602)
 
 
+@pytest.mark.requirement("ask.once")
 async def test_two_answers_at_once_are_one(house: Gateway) -> None:
     ann = Modern(house)
     asked = await ann.question("remote__ask")

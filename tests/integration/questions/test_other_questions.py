@@ -59,6 +59,7 @@ async def test_completions_of_a_server_that_has_none_are_an_unknown_method(house
         assert (reply.status, reply.error["code"]) == (status, -32601)
 
 
+@pytest.mark.requirement("ask.kinds")
 async def test_what_a_server_asks_in_no_words_of_any_revision_is_asked_of_nobody(house: Gateway) -> None:
     unknown = {"questions": [{"method": "vendor/ask", "params": {}}]}
     for reply in (

@@ -7,20 +7,16 @@ from typing import Any
 import pytest
 from mcp_types import CreateMessageResult, ElicitResult, ErrorData, TextContent
 
-from tests.integration.questions.cast import ANN, BOB, person
+from tests.integration.questions.cast import ANN, BOB, person, says
 from tests.integration.questions.wire import ALL, YES, Legacy
 from tests.support.gateway import Gateway
-
-
-def says(*texts: str) -> Any:
-    left = list(texts)
-    return lambda _: left.pop(0)
 
 
 def text_of(result: Any) -> str:
     return result.content[0].text
 
 
+@pytest.mark.requirement("ask.echoed")
 async def test_the_sdks_client_is_asked_and_its_answer_reaches_the_server(house: Gateway) -> None:
     async with person(house, says("Ann")) as (client, ann):
         result = await client.call_tool("modern__greet", {"greeting": "Hello"})
@@ -28,6 +24,7 @@ async def test_the_sdks_client_is_asked_and_its_answer_reaches_the_server(house:
         assert ann.asked == ["[modern] Your name?"]
 
 
+@pytest.mark.requirement("ask.echoed")
 async def test_a_server_that_asks_again_and_again_gets_its_own_state_back_each_time(house: Gateway) -> None:
     async with person(house, says("Ulm", "Graz", "Bern")) as (client, ann):
         result = await client.call_tool("modern__journey", {"start": "Köln"})
@@ -35,6 +32,7 @@ async def test_a_server_that_asks_again_and_again_gets_its_own_state_back_each_t
         assert ann.asked == [f"[modern] Stop {number}?" for number in (1, 2, 3)]
 
 
+@pytest.mark.requirement("ask.gathered")
 async def test_questions_asked_at_once_are_answered_together(house: Gateway) -> None:
     async def sampled(_: object, __: Any) -> CreateMessageResult:
         return CreateMessageResult(role="assistant", content=TextContent(type="text", text="Dear"), model="m")
@@ -51,6 +49,7 @@ async def test_prompts_and_resources_ask_as_tools_do(house: Gateway) -> None:
         assert ann.asked == ["[modern] Topic?", "[modern] Word?"]
 
 
+@pytest.mark.requirement("ask.gathered")
 async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(house: Gateway) -> None:
     both = asyncio.Barrier(2)
 

@@ -59,7 +59,7 @@ async def test_a_four_megabyte_argument_arrives_whole(client: MakeCaller, era: s
     assert payload in reply.text
 
 
-@pytest.mark.requirement("http.related")
+@pytest.mark.requirement("http.related", "progress.minted")
 async def test_two_clients_with_one_progress_token_get_their_own_progress(client: MakeCaller) -> None:
     async def count(caller: Caller, label: str, token: object) -> None:
         steps = {"steps": 40, "label": label}

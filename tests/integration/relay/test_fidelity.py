@@ -39,6 +39,7 @@ async def test_arguments_and_unknown_params_reach_the_server_as_written(client: 
     assert json.loads(line)["params"]["name"] == "mirror"
 
 
+@pytest.mark.requirement("meta.passed")
 async def test_meta_of_the_client_reaches_the_server_and_the_envelope_of_the_era_does_not(
     client: MakeCaller, era: str
 ) -> None:
@@ -51,6 +52,7 @@ async def test_meta_of_the_client_reaches_the_server_and_the_envelope_of_the_era
     assert not [key for key in received if key.startswith(META)], "the workbench is a legacy server"
 
 
+@pytest.mark.requirement("progress.minted")
 async def test_a_progress_token_is_replaced_by_one_of_our_own(client: MakeCaller, era: str) -> None:
     caller = client(era=era)
     reply = await caller.call("workbench__mirror", _meta={"progressToken": "the client's own"})

@@ -43,13 +43,14 @@ async def test_a_session_hears_from_the_level_it_has_set(gateway: Gateway, serve
     assert reply.notices[0]["params"]["data"] == {"said": "x"}
 
 
-@pytest.mark.requirement("logging.asked")
+@pytest.mark.requirement("logging.asked", "logging.declared")
 @pytest.mark.parametrize("server", REMOTE)
 @pytest.mark.parametrize("level", ["debug", "error"])
 async def test_a_modern_request_hears_from_the_level_it_names_and_nothing_without(
     gateway: Gateway, server: str, level: str
 ) -> None:
     client = caller(gateway, "modern")
+    assert (await client.ask("server/discover")).result["capabilities"]["logging"] == {}
     assert heard(await said(client, server, level)) == LEVELS[LEVELS.index(level) :]
     assert heard(await said(client, server)) == []
 

@@ -72,6 +72,7 @@ async def test_a_list_is_in_the_words_of_its_reader(client: Make, era: str, serv
     assert ("outputSchema" in tools["loose"]) is (era == "modern"), "its schema is of no object"
 
 
+@pytest.mark.requirement("pages.opaque")
 @each_pair
 async def test_all_pages_of_a_server_are_one_list(client: Make, era: str, server: str) -> None:
     result = (await client(server, era=era).ask("tools/list")).result

@@ -48,6 +48,7 @@ async def test_a_notification_of_no_revision_reaches_the_server_that_is_told_by_
     await until(arrived, "the notification is there")
 
 
+@pytest.mark.requirement("meta.passed")
 async def test_what_traces_a_request_reaches_the_server(client: Make) -> None:
     trace = {
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

@@ -20,6 +20,7 @@ async def test_a_call_reaches_the_server_and_its_answer_comes_back_as_written() 
         assert await ask(lease, "echo", text="héllo", n=1.0) == '{"text": "h\\u00e9llo", "n": 1.0}'
 
 
+@pytest.mark.requirement("stdio.lines")
 async def test_line_ends_between_the_tokens_of_a_call_do_not_break_the_wire() -> None:
     async with running(wayward()) as [server]:
         lease = await lease_of(server)
@@ -79,6 +80,7 @@ async def test_after_a_crash_calls_fail_fast_until_the_restart_and_say_when() ->
         assert server.catalog is not None, "its tools stay listed"
 
 
+@pytest.mark.requirement("stdio.cancelled")
 async def test_a_cancelled_call_tells_the_server_and_its_late_answer_goes_nowhere() -> None:
     async with running(wayward()) as [server]:
         lease = await lease_of(server)

@@ -98,6 +98,7 @@ async def test_initialize_comes_first_and_a_server_of_both_eras_runs_legacy() ->
         assert bytes(server.capabilities["own"]) == b'{"x": 1.0}'
 
 
+@pytest.mark.requirement("meta.sent")
 async def test_a_server_that_refuses_initialize_runs_modern_and_is_told_so_in_every_request() -> None:
     async with running(wayward("modern", "--eras", "modern")) as [server]:
         lease = await lease_of(server, Era.LEGACY)

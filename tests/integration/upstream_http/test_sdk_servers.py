@@ -46,6 +46,7 @@ async def test_a_server_of_both_eras_is_used_in_the_era_of_the_client(
             lease.release()
 
 
+@pytest.mark.requirement("http.both")
 @pytest.mark.parametrize("mode", ["sse", "json"])
 @pytest.mark.parametrize("era", list(Era))
 async def test_progress_comes_with_a_call_that_wants_it(sdk2: dict[str, str], mode: str, era: Era) -> None:

@@ -17,6 +17,7 @@ def origin() -> Iterator[str]:
         yield url
 
 
+@pytest.mark.requirement("era.fallback")
 @pytest.mark.parametrize(
     ("path", "kind", "era"),
     [

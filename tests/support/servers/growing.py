@@ -3,10 +3,9 @@
 `stdio`, or `http` on a free loopback port, said on standard error as `LISTENING port`. Run by `.venv/bin/python`.
 """
 
-import socket
 import sys
 
-import uvicorn
+from everyday import listen
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.prompts import Prompt
 
@@ -39,7 +38,4 @@ if __name__ == "__main__":
     if "stdio" in sys.argv:
         server.run("stdio")
     else:
-        bound = socket.create_server(("127.0.0.1", 0))
-        print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-        config = uvicorn.Config(server.streamable_http_app(), log_level="warning", timeout_graceful_shutdown=1)
-        uvicorn.Server(config).run(sockets=[bound])
+        listen(server.streamable_http_app())

@@ -58,6 +58,7 @@ class World:
         self.seen: list[Json] = []
         self.header = "Region"
         self.retired = False
+        self.url = "http://127.0.0.1"
         self.tasks: dict[str, Json] = {}
         self.listeners: list[tuple[set[str], queue.Queue[Json]]] = []
 
@@ -82,6 +83,7 @@ def tools() -> list[Json]:
         {"name": "routed", "inputSchema": routed},
         {"name": "misplaced", "inputSchema": wrong},
         tool("loose", outputSchema={"type": "array", "items": {}}),
+        {"name": "distant", "inputSchema": {"type": "object", "properties": {"far": {"$ref": f"{WORLD.url}/schema"}}}},
     ]  # fmt: skip
 
 
@@ -234,6 +236,7 @@ class Http(BaseHTTPRequestHandler):
         """Quiet: standard error tells the port."""
 
     def do_GET(self) -> None:
+        WORLD.seen.append({"method": "", "headers": {}, "params": {}, "path": self.path})
         self.reply(405, b"")
 
     do_DELETE = do_GET  # noqa: N815
@@ -280,6 +283,8 @@ class Http(BaseHTTPRequestHandler):
         self.begin()
         token = params.get("_meta", {}).get("progressToken")
         self.event("notifications/message", LOGGED)
+        if params["arguments"].get("asks"):
+            self.chunk({"jsonrpc": "2.0", "id": "mine", "method": "roots/list"})
         if params["arguments"].get("says"):
             self.event("notifications/vendor", params["arguments"]["says"])
         self.event("notifications/cancelled", {"requestId": "nothing", "reason": "of the server's own"})
@@ -372,5 +377,6 @@ if __name__ == "__main__":
         over_stdio()
     else:
         server = Server(("127.0.0.1", 0), Http)
+        WORLD.url = f"http://127.0.0.1:{server.server_port}"
         print(f"LISTENING {server.server_port}", file=sys.stderr, flush=True)
         server.serve_forever()

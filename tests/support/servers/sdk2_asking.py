@@ -4,10 +4,9 @@ Run by `.venv/bin/python`; over HTTP it listens on a free loopback port, named o
 """
 
 import json
-import socket
 import sys
 
-import uvicorn
+from everyday import listen
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import (
     CreateMessageRequest,
@@ -116,7 +115,4 @@ if __name__ == "__main__":
     if "stdio" in sys.argv:
         server.run("stdio")
         sys.exit()
-    bound = socket.create_server(("127.0.0.1", 0))
-    print(f"LISTENING {bound.getsockname()[1]}", file=sys.stderr, flush=True)
-    config = uvicorn.Config(server.streamable_http_app(), log_level="warning", timeout_graceful_shutdown=1)
-    uvicorn.Server(config).run(sockets=[bound])
+    listen(server.streamable_http_app())

@@ -80,3 +80,14 @@ def test_it_asks_no_gateway_elsewhere_and_says_where_none_runs(shell: Shell) -> 
     done = shell.app("doctor")
     assert done.code == 1
     assert "No gateway runs here" in done.err
+
+
+def test_what_happens_again_and_again_is_said_once() -> None:
+    died = {"reason": "Server 'db' exited with code 3.", "served": 0.0, "code": 3, "detail": ""}
+    ends = [{**died, "at": f"2026-01-01T00:00:0{second}+00:00"} for second in range(3)]
+    other = {**died, "at": "2026-01-01T00:00:05+00:00", "reason": "Server 'db' exited with code 4."}
+    lines, _ = about([{**DEAD, "exits": [*ends, other], "stderr": ["no", "no", "yes"]}], "db")
+    text = "\n".join(lines)
+    assert "02+00:00 after 0 s of service, 3 times since 2026-01-01T00:00:00+00:00: Server 'db' exited" in text
+    assert text.count("code 3") == 2, "the reason of now, and once in its history"
+    assert text.endswith("code 4.\n  last lines of its stderr:\n    no (2 times)\n    yes")

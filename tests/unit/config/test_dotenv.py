@@ -1,12 +1,13 @@
 """`.env` files as Compose and shells read them."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.dotenv import DotenvError, parse_dotenv
+from app.config.dotenv import DotenvError, parse_dotenv, unreadable
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,17 @@ def test_a_line_it_cannot_read_is_named_by_its_number_and_not_quoted(line: str) 
 def test_raises_nothing_else_on_any_text(text: str) -> None:
     with suppress(DotenvError):
         parse_dotenv(text)
+
+
+def test_a_file_that_cannot_be_read_is_said_so_in_words(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "utf-16").write_text("A=1", encoding="utf-16")
+    (tmp_path / "words").write_text("A=1\nno words\n")
+    for name in (".", "utf-16", "words"):
+        try:
+            parse_dotenv((tmp_path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            said.append(unreadable(error))
+    assert [text.partition(":")[0] for text in said] == [".env cannot be read", ".env is not UTF-8", ".env"]
+    assert said[0].endswith("Is a directory")
+    assert said[2].startswith(".env:2: ")

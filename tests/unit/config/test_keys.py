@@ -47,6 +47,8 @@ def test_the_variable_is_split_at_commas_and_the_first_colon_and_trimmed() -> No
         ("s3cret s3cret:a", "entry 1: the key holds what a header cannot carry"),
         (f"{hashed('s3cret')}", "entry 1: is a hash"),
         (f"{LONG}:a\x00", "entry 1: a client's name"),
+        ("${S3CRET_s3cret}:a", "entry 1: the key is a variable"),
+        ("$S3CRET_s3cret:a", "entry 1: the key is a variable"),
         (f"{LONG}:a,{LONG}:b", "entry 2: this key belongs to another client already: MCP_API_KEYS entry 1"),
     ],
 )
@@ -56,6 +58,18 @@ def test_a_bad_entry_is_named_by_position_never_by_value(variable: str, message:
     assert found[0].startswith(f"MCP_API_KEYS {message}")
     assert "s3cret" not in str(read(variable).notices)
     assert LONG not in str(read(variable).notices)
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        (f'"{LONG}:a,{LONG}2:b"', "has quotes around it"),
+        (f"'{LONG}:a'", "has quotes around it"),
+        (f'{{"{LONG}": {{"client_id": "a"}}}}', "holds JSON"),
+    ],
+)
+def test_what_is_no_list_of_keys_is_said_once(variable: str, message: str) -> None:
+    assert messages(read(variable)) == [f"MCP_API_KEYS: {message}"]
 
 
 def test_all_errors_come_at_once() -> None:
@@ -103,7 +117,7 @@ def test_a_key_expires_and_can_be_switched_off() -> None:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"client_id": ""}, "client_id must be a string that is not empty"),
+        ({"client_id": ""}, "client_id must be a string that is not empty, not an empty one"),
         ({"client_id": 5}, "client_id must be a string that is not empty, not a number"),
         ({"scopes": "files"}, "scopes must be a list, not a string"),
         ({"scopes": ["files", 5]}, "scope 2 must be a string, not a number"),
@@ -115,6 +129,9 @@ def test_a_key_expires_and_can_be_switched_off() -> None:
         ({"rate_limit": 5}, "rate_limit is not supported by this version"),
         ({"roles": []}, "roles is not supported by this version"),
         ({"scope": ["files"]}, "line 1 has a key that is not ours"),
+        ({"expires": "2027-01-31"}, "expires is not a key of ours"),
+        ({"permissions": []}, "permissions is not a key of ours"),
+        ({"disabled": True}, "disabled is not a key of ours"),
     ],
 )
 def test_a_wrong_member_is_an_error_of_its_entry(members: dict[str, object], message: str) -> None:

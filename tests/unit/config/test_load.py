@@ -105,6 +105,11 @@ def test_single_quotes_and_bare_words_get_a_hint() -> None:
         assert refused(text).hint == "strings go in double quotes"
 
 
+def test_what_is_no_json_at_all_is_told_what_json_begins_with() -> None:
+    for text in ("mcpServers:\n  a:\n", "\n[mcp_servers.a]\ncommand = 1\n", "'a'", ""):
+        assert refused(text).hint == "the file is JSON, and begins with {"
+
+
 def test_other_encodings_are_named_as_such() -> None:
     notice = refused(b'{\n"a": "\xff"}')
     assert (notice.where, notice.message, notice.hint) == ("f.json:2", "not UTF-8", "save the file as UTF-8")

@@ -1,7 +1,8 @@
 """What logs show of a server."""
 
-from app.config.masking import describe, masked_args, masked_url, secrets_of
+from app.config.masking import SHORTEST_SECRET, describe, masked_args, masked_url, secrets_of, without_secrets
 from app.config.snapshot import ServerSpec
+from app.serve import logs
 
 
 def test_a_url_is_shown_without_what_can_carry_a_key() -> None:
@@ -48,3 +49,11 @@ def test_what_can_be_a_credential_is_known_to_whoever_hides_it() -> None:
         "inline-secret",
     } <= found  # fmt: skip
     assert found.isdisjoint({"Springfield", "plain", "", "v1", "mcp"})
+    said = "hunter22 of Springfield: no upstream-secret, no Bearer upstream-secret"
+    assert without_secrets(said, spec) == "*** of Springfield: no ***, no ***"
+
+
+def test_what_is_too_short_to_hide_is_so_wherever_it_is_shown() -> None:
+    assert SHORTEST_SECRET == logs.SHORTEST_SECRET
+    spec = ServerSpec(name="a", label="a", kind="stdio", prefix="a", env={"TOKEN": "ab"})
+    assert without_secrets("about", spec) == "about"

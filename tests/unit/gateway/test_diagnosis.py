@@ -41,7 +41,11 @@ def test_the_rule_that_hides_a_tool_is_named(scopes: list[str] | None, item: str
 async def test_every_server_is_told_in_config_order_with_how_it_ended_and_what_it_wrote(tmp_path: Path) -> None:
     entries = {
         "wrong": {**workbench("wrong"), "era": "stone"},
-        "dying": {"command": "/bin/sh", "args": ["-c", "echo no database >&2; exit 3"]},
+        "dying": {
+            "command": "/bin/sh",
+            "args": ["-c", "echo no database for $DB_TOKEN >&2; exit 3"],
+            "env": {"DB_TOKEN": "token-of-the-database"},
+        },
         "good": {**workbench("good"), "tools": {"deny": ["crash"]}},
     }
     async with open_house(tmp_path, entries, wait=False) as gateway:
@@ -54,7 +58,7 @@ async def test_every_server_is_told_in_config_order_with_how_it_ended_and_what_i
         wrong, dead, well = found["servers"]
         assert (wrong["name"], wrong["state"]) == ("wrong", "disabled")
         assert "must be one of" in wrong["reason"]
-        assert (dead["name"], dead["state"], dead["stderr"]) == ("dying", "backoff", ["no database"])
+        assert (dead["name"], dead["state"], dead["stderr"]) == ("dying", "backoff", ["no database for ***"])
         assert dead["exits"][0]["code"] == 3
         assert dead["next_attempt"] is not None
         assert (well["state"], well["reason"], well["exits"]) == ("ready", "", [])

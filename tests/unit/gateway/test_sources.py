@@ -81,6 +81,12 @@ def test_a_config_that_is_no_readable_file_is_told_with_its_path(path: str, mess
     assert message in str(caught.value)
 
 
+def test_a_pipe_is_not_waited_for() -> None:
+    os.mkfifo("pipe")
+    with pytest.raises(SourceError, match="not a regular file"):
+        read_config(Settings(config_path="pipe"), {})
+
+
 def test_unreadable_json_is_told_with_its_line() -> None:
     write("mcp_config.json", "{\n")
     with pytest.raises(SourceError, match=r"^mcp_config\.json:2: the file ends too early"):

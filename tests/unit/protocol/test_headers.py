@@ -22,6 +22,7 @@ def raw(**members: object) -> dict[str, msgspec.Raw]:
     return {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in members.items()}
 
 
+@pytest.mark.requirement("http.encoded")
 @pytest.mark.parametrize("value", VALUES)
 def test_values_are_encoded_as_the_sdk_encodes_them_and_come_back(value: str) -> None:
     assert encode_value(value) == inbound.encode_header_value(value)

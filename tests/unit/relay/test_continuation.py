@@ -61,6 +61,7 @@ QUESTION = (
 )
 
 
+@pytest.mark.requirement("ask.echoed")
 def test_the_server_gets_back_its_own_state_byte_for_byte(scene: Scene) -> None:
     shown = scene.asked(QUESTION)
     assert shown["requestState"] != "theirs"
@@ -71,6 +72,7 @@ def test_the_server_gets_back_its_own_state_byte_for_byte(scene: Scene) -> None:
     assert params == {"name": raw('"a"'), "requestState": raw('"their\\u0073"')}
 
 
+@pytest.mark.requirement("ask.echoed")
 @pytest.mark.parametrize("question", ['{"inputRequests":{}}', '{"inputRequests":{},"requestState":null}'])
 def test_a_server_that_gave_no_state_gets_none_back_though_the_client_carries_one(scene: Scene, question: str) -> None:
     turn = scene.resumed(scene.asked(question)["requestState"])

@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -62,3 +63,16 @@ def test_elsewhere_than_in_a_call_it_is_an_error_and_other_errors_pass() -> None
     assert isinstance(fault, Fault)
     assert (fault.row.code, "roots" in fault.message) == (-32603, True)
     assert to_error("tools/call", PeerError(msgspec.Raw(b'{"code":-32000,"message":"m"}'))) is None
+
+
+@pytest.mark.requirement("messages.unknown_type")
+def test_a_result_of_a_kind_of_its_own_is_no_answer_in_this_era() -> None:
+    raw = msgspec.Raw(b'{"resultType":"hologram","content":[]}')
+    found = to_result("tools/call", Result(raw, Era.MODERN))
+    assert isinstance(found, Fault)
+    assert found.kind is Kind.PROTOCOL
+
+
+@pytest.mark.requirement("messages.absent_type")
+def test_a_result_that_lacks_its_kind_is_an_answer() -> None:
+    assert to_result("tools/call", Result(msgspec.Raw(b'{"content":[]}'), Era.MODERN)) == b'{"content":[]}'

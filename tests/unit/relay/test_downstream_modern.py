@@ -26,6 +26,13 @@ def test_where_rights_differ_a_modern_result_is_for_its_own_client() -> None:
     )
 
 
+@pytest.mark.requirement("messages.absent_type")
+def test_a_result_of_a_modern_server_that_lacks_its_type_is_given_it_and_no_wider_scope() -> None:
+    raw = msgspec.Raw(b'{"contents":[],"ttlMs":5,"cacheScope":"public"}')
+    result = json.loads(to_result("resources/read", Result(raw, Era.MODERN), shared=False))
+    assert (result["resultType"], result["ttlMs"], result["cacheScope"]) == ("complete", 5, "private")
+
+
 @pytest.mark.requirement("messages.result_type")
 def test_a_legacy_servers_result_is_marked_complete_and_keeps_all_it_has() -> None:
     result = json.loads(to_result("tools/call", Result(msgspec.Raw(b'{"content":[],"x":{"y":1}}'), Era.LEGACY)))

@@ -1,5 +1,6 @@
 """What it takes to be asked something, and who asks."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -88,3 +89,9 @@ def test_the_error_that_sends_a_person_to_addresses_is_a_question_without_its_id
 )
 def test_any_other_error_is_none(error: Any) -> None:
     assert questions.of_error(PeerError(raw(error))) is None
+
+
+@pytest.mark.requirement("meta.names")
+def test_the_key_of_our_own_has_the_form_that_keys_must_have() -> None:
+    label, name = r"[a-zA-Z]([a-zA-Z0-9-]*[a-zA-Z0-9])?", r"[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?"
+    assert re.fullmatch(rf"{label}(\.{label})*/{name}", questions.ASKED_BY)

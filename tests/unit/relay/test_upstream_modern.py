@@ -16,6 +16,7 @@ def request(token: bytes = b"", **meta: object) -> Request:
     )
 
 
+@pytest.mark.requirement("meta.sent")
 def test_every_request_says_its_version_and_declares_what_it_was_given_and_not_what_is_in_the_meta() -> None:
     params = msgspec.json.decode(
         to_params(request(__protocolVersion="1999", __clientCapabilities={"sampling": {}}), 5, VERSION)

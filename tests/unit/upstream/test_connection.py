@@ -29,6 +29,7 @@ def connection(wire: RecordedWire) -> Connection:
     return connection
 
 
+@pytest.mark.requirement("messages.own_ids")
 def test_ids_rise_and_answers_find_their_requests_in_any_order(wire: RecordedWire, connection: Connection) -> None:
     first: list[UpstreamEvent] = []
     second: list[UpstreamEvent] = []
@@ -100,6 +101,7 @@ def test_a_batch_is_read_as_its_messages(connection: Connection) -> None:
     assert len(events) == 2
 
 
+@pytest.mark.requirement("stdio.cancelled")
 def test_cancel_tells_the_server_where_the_wire_does_not(wire: RecordedWire, connection: Connection) -> None:
     connection.cancel(connection.send(ECHO, lambda _: None), "enough")
     assert wire.messages[-1]["method"] == "notifications/cancelled"
@@ -116,6 +118,15 @@ def test_only_ping_is_answered_and_ids_go_back_as_they_came(wire: RecordedWire, 
     assert [m["id"] for m in wire.messages] == [7, "a", 1.5]
     assert wire.messages[0]["result"] == {}
     assert [m["error"]["code"] for m in wire.messages[1:]] == [-32601, -32601]
+
+
+@pytest.mark.requirement("stdio.no_responses")
+def test_a_modern_server_is_answered_nothing_whatever_it_asks(wire: RecordedWire) -> None:
+    connection = wire.receiver = Connection(wire, "files", Era.MODERN)
+    connection.adopt(Era.MODERN, "2026-07-28")
+    for method in ("ping", "roots/list", "vendor/ask"):
+        connection.received(f'{{"jsonrpc":"2.0","id":"q","method":"{method}"}}'.encode())
+    assert wire.messages == []
 
 
 def test_list_changes_are_told_by_kind(connection: Connection) -> None:
@@ -163,6 +174,7 @@ def test_a_sink_that_raises_costs_its_own_message_alone(connection: Connection) 
     assert len(events) == 1
 
 
+@pytest.mark.requirement("cancel.own")
 async def test_ask_waits_for_its_answer_and_cancels_what_it_gives_up(
     wire: RecordedWire, connection: Connection
 ) -> None:
@@ -193,6 +205,7 @@ async def test_ask_raises_what_the_wire_says(wire: RecordedWire, connection: Con
     assert caught == [GONE]
 
 
+@pytest.mark.requirement("messages.jsonrpc")
 def test_what_goes_out_is_one_json_document(wire: RecordedWire, connection: Connection) -> None:
     connection.notify('notifications/"odd"', b'{"a":1}')
     connection.notify("notifications/initialized")

@@ -80,6 +80,7 @@ async def test_the_feed_is_no_call(following: Server) -> None:
     assert server.connection.pending == 1
 
 
+@pytest.mark.requirement("feed.again")
 @pytest.mark.parametrize("graceful", [True, False])
 async def test_a_feed_that_ends_is_opened_again(following: Server, graceful: bool) -> None:
     server = following

@@ -50,6 +50,7 @@ async def test_only_what_is_advertised_is_asked_for() -> None:
     assert set(catalog.capabilities) == {"tools", "resources"}
 
 
+@pytest.mark.requirement("pages.opaque")
 async def test_pages_are_followed_by_any_cursor_and_members_stay_as_written() -> None:
     pages: Pages = {
         "tools/list": [

@@ -77,6 +77,7 @@ async def test_anything_but_a_good_answer_to_initialize_is_a_refusal(answer: Any
     assert caught.value.fault.server == "files"
 
 
+@pytest.mark.requirement("era.fallback")
 @pytest.mark.parametrize("answer", [-32601, -32022, -32000, {}, {**FOUND, "supportedVersions": ["2025-11-25"]}])
 async def test_any_answer_to_discover_that_is_not_modern_is_a_refusal(answer: Any) -> None:
     with pytest.raises(EraRefused):

@@ -40,6 +40,7 @@ def running(command: str, *args: str) -> StdioTransport:
     return StdioTransport(spec, StderrLog("files", lambda: 0.0))
 
 
+@pytest.mark.requirement("stdio.lines")
 async def test_one_message_is_one_line_whatever_it_holds() -> None:
     heard, wire = Heard(), running("cat")
     await wire.open(heard)

@@ -46,6 +46,7 @@ async def test_a_spoilt_answer_fails_its_own_call_and_no_other(origin: str, path
         assert wire.over is None
 
 
+@pytest.mark.requirement("http.both")
 @EVERY
 @pytest.mark.parametrize(
     ("quirk", "told"),

@@ -42,6 +42,7 @@ def test_changes_of_lists_and_resources_are_heard_and_other_things_are_not(
     assert heard == ["prompts", "a:b"]
 
 
+@pytest.mark.requirement("feed.correlated")
 def test_a_feed_that_opens_is_heard_by_who_opened_it_else_as_a_change(unasked: Unasked, heard: list[object]) -> None:
     opened: list[msgspec.Raw] = []
     of_tasks: list[msgspec.Raw] = []

@@ -63,7 +63,7 @@ class Server:
 
 @asynccontextmanager
 async def kept(watches: Watches, server: Server) -> AsyncIterator[Server]:
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         keeping = tasks.create_task(watches.keep(server.connection))
         await asyncio.sleep(0)
         yield server
@@ -71,7 +71,7 @@ async def kept(watches: Watches, server: Server) -> AsyncIterator[Server]:
 
 
 async def until(happened: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 - a recorded wire tells nobody
             await asyncio.sleep(0.005)
 
@@ -139,6 +139,7 @@ async def test_a_modern_server_says_which_of_them_it_tells_of(watches: Watches) 
         assert len(watches) == 1
 
 
+@pytest.mark.requirement("feed.again")
 async def test_a_new_life_of_the_server_is_asked_again_and_tells_once_of_each(
     watches: Watches, heard: list[str], era: Era
 ) -> None:
