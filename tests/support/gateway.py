@@ -200,8 +200,8 @@ def started_gateway(
     wrap: Sequence[str] = (),
 ) -> Iterator[Gateway]:
     """A gateway that may not be live yet. `keys`: key to client, or None for no authentication; `edge`: with nginx in
-    front; `app`: another `module:factory` than the gateway's own, for tests of the processes alone; `wrap`: a command in
-    front that ends by becoming the gateway.
+    front; `app`: another `module:factory` than the gateway's own, for tests of the processes alone; `wrap`: a command
+    in front that ends by becoming the gateway.
     """
     with tempfile.TemporaryDirectory(prefix="gateway-") as name:
         directory, port = Path(name), free_port()
