@@ -4,7 +4,8 @@ No HTTP. `Absent` stands for the client of a parked call.
 """
 
 import asyncio
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 import msgspec
 
@@ -33,7 +34,7 @@ class ClientResponse(Protocol):
         """Ask the client, by a request of that id; `question` is method and params."""
         ...
 
-    async def reply(self, outcome: Result | PeerError | Fault) -> None: ...
+    def reply(self, outcome: Result | PeerError | Fault) -> Coroutine[Any, Any, None]: ...
     async def keep_alive(self) -> None: ...
     async def closed(self) -> None:
         """Returns once the client has closed its connection."""

@@ -151,9 +151,9 @@ class Driver:
         is_harmless = self._request is not None and repeating.harmless(self._request, self.upstream.catalog)
         self.inbox.put(Expired(repeating.ended(fault, sent=self._tries.left, is_harmless=is_harmless)))
 
-    async def run(self, request: Request, response: ClientResponse) -> None:
+    def run(self, request: Request, response: ClientResponse) -> Coroutine[None, None, None]:
         """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised."""
-        await self._drive(Called(request), response)
+        return self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
         """Go on with a parked call whose client came back with these answers, and reply to it through `response`."""
@@ -238,18 +238,22 @@ class Driver:
 
     async def _perform(self, effects: list[Effect], exchange: Exchange, response: ClientResponse) -> None:
         for effect in effects:
-            match effect:
-                case SetTimer(asking):
-                    self._wait(for_client=asking)
+            match effect:  # what every call has comes first
+                case SetTimer():
+                    self._wait(for_client=effect.asking)
                 case Acquire():
                     self._lease = self._at_once()
                     if self._lease is None:
                         self._acquiring = self._start(self._acquire())
                     else:
-                        await self._perform(exchange.receive(LEASED), exchange, response)
-                case SendUpstream(request):
+                        effects += exchange.receive(LEASED)  # it is the last of its list
+                case SendUpstream():
                     assert self._lease is not None, "Leased comes after the lease"
-                    self._send(self._lease, request)
+                    self._send(self._lease, effect.request)
+                case Release():
+                    self._release()
+                case Reply():
+                    await response.reply(effect.outcome)
                 case Stream(notice):
                     self._tries.streamed = True
                     await response.stream(notice)
@@ -267,23 +271,20 @@ class Driver:
                     self._wait(for_client=True)
                 case Keep(outcome):
                     self.kept = outcome
-                case Reply(outcome):
-                    await response.reply(outcome)
                 case CancelUpstream(reason):
                     self._cancel(reason)
-                case Release():
-                    self._release()
                 case _:
                     assert_never(effect)
 
     def _wait(self, *, for_client: bool) -> None:
         """The clock of silence begins anew; while it is the client's, the call may have to give way to others."""
         self._clock.restart(LIFETIME if for_client else 0.0)
+        lease = self._lease
         if for_client:
             log.info("server=%s asks client=%s", self.server, self.client)
-        if self._lease is not None and (for_client or self._lease.asks_since is not inf):
-            self._lease.asks_since = monotonic() if for_client else inf
-            self._lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
+        if lease is not None and (for_client or lease.asks_since is not inf):
+            lease.asks_since = monotonic() if for_client else inf
+            lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
 
     def _at_once(self) -> Lease | None:
         return None if self._tries.refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)

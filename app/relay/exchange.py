@@ -57,6 +57,8 @@ from app.relay.questions import read, without_error
 # Notifications kept for a client that is away.
 MAX_KEPT = 256
 UNASKABLE = "The client cannot be asked what the server wants to know."
+# What every call needs, made once.
+NOBODY, UNJUDGED, SERVERS_TIME, ACQUIRE, RELEASE = Nobody(), Verdict(Case.ANY), SetTimer(), Acquire(), Release()
 REFUSED_TO_ANSWER = Fault(Kind.CANCELLED, "The client refused to answer what the server wants to know.")
 
 
@@ -80,7 +82,7 @@ class Exchange:
     __slots__ = ("_answers", "_kept", "_question", "_rounds", "_verdict", "case", "client", "open", "request", "state")
 
     def __init__(self, client: Client | None = None) -> None:
-        self.client = client or Nobody()
+        self.client = client or NOBODY
         self.state = State.NEW
         self.case = Case.ANY
         """What the last event meant."""
@@ -92,7 +94,7 @@ class Exchange:
         self._answers: Members = {}
         self._kept: list[Noticed] = []
         self._rounds = 0
-        self._verdict = Verdict(Case.ANY)
+        self._verdict = UNJUDGED
 
     def __repr__(self) -> str:
         return f"<Exchange {self.state.name} {self.request.method if self.request else '-'}>"
@@ -137,11 +139,11 @@ class Exchange:
 
     def acquire(self, called: Called) -> list[Effect]:
         self.request = called.request
-        return [SetTimer(), Acquire()]
+        return [SERVERS_TIME, ACQUIRE]
 
     def send(self, _: Leased) -> list[Effect]:
         assert self.request is not None, "there is no way to ACQUIRING but by Called"
-        return [SetTimer(), SendUpstream(self.request)]
+        return [SERVERS_TIME, SendUpstream(self.request)]
 
     def ask(self, event: NeedsInput) -> list[Effect]:
         self._question = event.question.result
@@ -229,7 +231,8 @@ class Exchange:
         return []
 
     def finish(self, finished: Finished) -> list[Effect]:
-        return [*self._unask(), Release(), Reply(finished.outcome)]
+        end: list[Effect] = [RELEASE, Reply(finished.outcome)]
+        return [*self._unask(), *end] if self.open else end
 
     def keep_answer(self, finished: Finished) -> list[Effect]:
         return [Release(), Keep(finished.outcome)]
