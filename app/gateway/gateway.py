@@ -17,7 +17,7 @@ import anyio
 from app.config.keys import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
-from app.gateway.broadcast import STALE, Broadcast, End
+from app.gateway.broadcast import STALE, Broadcast
 from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
 from app.gateway.edits import Edits
@@ -25,6 +25,7 @@ from app.gateway.generation import LOOK, Generation
 from app.gateway.parking import Parking
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
+from app.gateway.subscription import End
 from app.gateway.tasks_made import TasksMade
 from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind

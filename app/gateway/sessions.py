@@ -10,9 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from app.gateway.asked import Asked
-from app.gateway.broadcast import End, Subscription
 from app.gateway.inbox import Inbox
 from app.gateway.journal import Budget, Journals
+from app.gateway.subscription import End, Subscription
 from app.relay.answerable import NONE
 from app.relay.events import Cancelled, Noticed
 

@@ -13,8 +13,8 @@ from app.config.keys import Principal
 from app.downstream import streams as module
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import SESSION, Endpoint
-from app.gateway.broadcast import End
 from app.gateway.gateway import Gateway
+from app.gateway.subscription import End
 from app.protocol.sse import Decoder
 from app.relay.policy import Grant
 from tests.unit.downstream.conftest import ANN, BOB, headers, message
