@@ -19,7 +19,7 @@ from app.upstream.streamable_http import StreamableHttpTransport
 from app.upstream.transport import Outgoing, Transport
 from tests.support.programs import SERVERS, listening
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 MODERN = "2026-07-28"
 
 

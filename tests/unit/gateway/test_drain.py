@@ -10,7 +10,7 @@ async def test_who_waits_is_woken_when_it_begins() -> None:
     waiting = asyncio.gather(drain.wait(), drain.wait())
     assert not drain.begun
     drain.begin()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)
     assert drain.begun
 
 
@@ -18,7 +18,7 @@ async def test_who_comes_late_waits_no_more() -> None:
     drain = Drain()
     drain.begin()
     drain.begin()
-    await asyncio.wait_for(drain.wait(), 5)
+    await asyncio.wait_for(drain.wait(), 30)
 
 
 def test_it_says_what_it_is() -> None:
