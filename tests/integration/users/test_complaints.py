@@ -49,6 +49,8 @@ def place() -> Iterator[Place]:
         env = {"MCP_LIVE_RELOAD": "true", **UNLIMITED}
         gateway = stack.enter_context(running_gateway(servers(origin), keys={KEY: "ann"}, env=env, edge=True))
         eventually(lambda: state_of(gateway, "parked") == "failed", what="it is parked")
+        for name in ("bench", "plain", "streaming"):
+            eventually(lambda name=name: state_of(gateway, name) == "ready", what=f"{name} is ready")
         yield Place(gateway, origin)
 
 
