@@ -12,7 +12,7 @@ from typing import cast
 
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream import answers
 from app.downstream.answering import answer
 from app.downstream.batches import Batch
