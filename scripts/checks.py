@@ -4,9 +4,12 @@ Standard library only. Whatever cannot be set up is a failure with its name.
 """
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import testenvs
@@ -38,6 +41,9 @@ STEPS = {
     "lint-imports": ["lint-imports", "--no-logo"],
     "pytest": ["pytest"],
 }
+# Tests that install and deploy wait for networks and disks: they run beside all others, which wait for time.
+BESIDE = ["tests/containers", "tests/integration/fresh"]
+COUNTED = re.compile(r"(\d+) (passed|failed|skipped|error)")
 
 
 def set_up(root: Path) -> str:
@@ -81,10 +87,41 @@ def run(root: Path, path: str, arguments: list[str]) -> int:
     failed: list[str] = []
     for name, command in STEPS.items():
         print(f"== {name}", flush=True)
-        extra = arguments if name == "pytest" else []
-        program = str(root / ".venv/bin" / command[0])
-        if subprocess.run([program, *command[1:], *extra], cwd=root, env=environment, check=False).returncode != 0:
+        argv = [str(root / ".venv/bin" / command[0]), *command[1:]]
+        if name == "pytest" and not arguments:
+            good = _run_all_tests(argv, root, environment)
+        else:
+            argv += arguments if name == "pytest" else []
+            good = subprocess.run(argv, cwd=root, env=environment, check=False).returncode == 0
+        if not good:
             failed.append(name)
     if failed:
         print(f"FAILED: {', '.join(failed)}", flush=True)
     return 1 if failed else 0
+
+
+def _run_all_tests(argv: list[str], root: Path, environment: Mapping[str, str]) -> bool:
+    """Two runs at once: the output of the second is shown whole after that of the first, and then what both came to."""
+    others = [*argv, *(f"--ignore={folder}" for folder in BESIDE)]
+    with (
+        tempfile.TemporaryFile("w+") as kept,
+        subprocess.Popen([*argv, *BESIDE], cwd=root, env=environment, stdout=kept, stderr=kept) as second,
+        subprocess.Popen(others, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as first,
+    ):
+        summaries = _shown(first.stdout or ())
+        good = [process.wait() == 0 for process in (first, second)]
+        kept.seek(0)
+        summaries += _shown([f"== pytest {' '.join(BESIDE)}\n", *kept])
+    counts = Counter[str]()
+    for number, what in COUNTED.findall(summaries):
+        counts[what] += int(number)
+    print(f"== all tests: {', '.join(f'{number} {what}' for what, number in counts.items())}", flush=True)
+    return all(good)
+
+
+def _shown(lines: Iterable[str]) -> str:
+    """Prints them as they come; answers the last one."""
+    line = ""
+    for line in lines:
+        print(line, end="", flush=True)
+    return line

@@ -12,3 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long", action="store_true", help="tests/integration/tunnel with a tunnel's own times: 6 minutes"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Unit tests first: what is broken shows in the first minute."""
+    items.sort(key=lambda item: "/tests/unit/" not in item.path.as_posix())

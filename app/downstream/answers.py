@@ -65,6 +65,13 @@ def set_level(view: View, session: Session | None, inbound: Inbound) -> bytes | 
     return b"{}"
 
 
+def may_lack(inbound: Inbound, method: Method) -> bool:
+    """Whether `unoffered` could say anything: of most requests that is known without a look at the servers."""
+    if method.capability == "tasks":
+        return True
+    return inbound.era is Era.MODERN and (method.answer is Answer.LIST or method.capability == "completions")
+
+
 def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
     """Why a method is none here: no visible server has its capability, so that discover does not advertise it.
 
@@ -73,9 +80,7 @@ def unoffered(view: View, inbound: Inbound, method: Method) -> Fault | None:
     """
     if method.capability == "tasks":
         return _unoffered_task(view, inbound)
-    if inbound.era is Era.LEGACY or method.capability in view.capabilities:
-        return None
-    if not (method.answer is Answer.LIST or method.capability == "completions"):
+    if not may_lack(inbound, method) or method.capability in view.capabilities:
         return None
     return Fault(Kind.METHOD_NOT_FOUND, f"No server here offers {method.capability}.")
 
@@ -89,8 +94,8 @@ def _unoffered_task(view: View, inbound: Inbound) -> Fault | None:
     return None
 
 
-def listing(view: View, inbound: Inbound, method: Method, hint: Hint = UNHINTED) -> bytes | Fault:
-    """The result of a list method. Everything is on one page, so there is no cursor we could have given."""
+def listing(view: View, inbound: Inbound, method: Method, hint: Hint = UNHINTED) -> tuple[bytes, ...] | Fault:
+    """The result of a list method, in pieces. Everything is on one page: there is no cursor we could have given."""
     if bytes(inbound.message.params.get("cursor", b"null")) != b"null":
         return Fault(Kind.INVALID_PARAMS, "Unknown cursor: every list is one page.")
-    return view.list_result(_LISTING[method.listed], inbound.era, hint)
+    return view.list_pieces(_LISTING[method.listed], inbound.era, hint)

@@ -41,16 +41,22 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes | None:
 
     Raises `TimeoutError` when it comes too slowly: then the connection must not be used again.
     """
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if declared.isdigit() and int(declared) > limit:
-        return None
-    clock = asyncio.get_running_loop().time
-    began, steps = clock(), receive().__await__()
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            return None
+    steps = receive().__await__()
     try:
         waits_for = next(steps)
     except StopIteration as arrived:
         message: ReceiveMessage = arrived.value
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body = message.get("body", b"")
+            return body if len(body) <= limit else None
+        clock = asyncio.get_running_loop().time
+        began = clock()
     else:
+        clock = asyncio.get_running_loop().time
+        began = clock()
         async with asyncio.timeout_at(began + STALL):
             message = await _Begun(steps, waits_for)
     chunks, size = [_bytes(message)], len(_bytes(message))

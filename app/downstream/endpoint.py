@@ -7,6 +7,7 @@ session and its place, and lets `answers` or `gateway.relaying` do the rest (INT
 import logging
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import cast
 
 import msgspec
@@ -29,6 +30,7 @@ from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.introducing import roots_changed
 from app.gateway.journal import Journals
+from app.gateway.listing_tasks import list_tasks
 from app.gateway.relayed import Relayed
 from app.gateway.relaying import relay, tell
 from app.gateway.sessions import BATCHING, Session
@@ -40,7 +42,6 @@ from app.protocol.methods import Answer, is_foreign
 from app.protocol.versions import ASSUMED_LEGACY, LATEST_LEGACY, LEGACY_VERSIONS, Era
 from app.relay import logs
 from app.relay.answerable import of_session
-from app.relay.events import Result
 from app.relay.hints import UNHINTED
 from app.relay.view import View
 
@@ -91,7 +92,7 @@ class Endpoint:
         if only and not self._serves(principal, only):
             await send_json(send, 404, NOT_FOUND)
         elif method == "POST":
-            await self._post(scope, receive, send, principal, only)
+            await self.post(scope, receive, send, principal, only)
         elif method == "DELETE":
             await self._delete(scope, send, principal)
         elif method == "GET" and _has_session(read_head(_headers(scope))):
@@ -102,12 +103,13 @@ class Endpoint:
     def _serves(self, principal: Principal, only: str) -> bool:
         return only in self._gateway().current.upstreams and principal.grant.on(only).sees
 
-    async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str) -> None:
-        origin = Origin(scope, principal, only)
+    async def post(self, scope: Scope, receive: Receive, send: Send, principal: Principal, only: str = "") -> None:
+        """One POST of a caller that is known; `only`: to this server alone, which the caller sees."""
+        origin = Origin(scope, principal, only, perf_counter())
         body = await self.read(scope, receive)
         if isinstance(body, Rejection):
             await self.one(origin, body, receive, send)
-        elif is_array(body) and self._takes_batches(_headers(scope), principal):
+        elif body[:1] != b"{" and is_array(body) and self._takes_batches(_headers(scope), principal):
             await self._batch(origin, body, receive, send)
         else:
             await self.one(origin, classify(_headers(scope), body), receive, send)
@@ -192,7 +194,8 @@ class Endpoint:
                 visit.response.record = partial(_recorder, visit.session.journals)
         if visit.session is not None:
             visit.response.version = visit.session.version if visit.session.id else inbound.version
-        if not inbound.message.is_request:
+        method = inbound.method
+        if method is None and not inbound.message.is_request:
             await self._notified(visit)
             return ""
         level = _log_level(visit)
@@ -200,21 +203,21 @@ class Endpoint:
             await visit.response.reply(level)
             return ""
         visit.response.log_level = level
-        if inbound.method is None and self._passes(visit):
+        if method is None and self._passes(visit):
             return await self._relay(visit, visit.only)
-        if inbound.method is None:
+        if method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
-        unoffered = answers.unoffered(self._view(visit), inbound, inbound.method)
+        unoffered = answers.unoffered(self._view(visit), inbound, method) if answers.may_lack(inbound, method) else None
         if unoffered is not None:
             await visit.response.reply(unoffered)
             return ""
-        if inbound.method.answer is Answer.RELAY:
+        if method.answer is Answer.RELAY:
             return await self._relay(visit)
-        if inbound.method.answer is Answer.LISTEN:
+        if method.answer is Answer.LISTEN:
             await self._streams.listen(visit.scope, inbound, visit.response, visit.principal, visit.only)
             return visit.only
-        await self._answer(visit, inbound.method.answer)
+        await self._answer(visit, method.answer)
         return ""
 
     def _session(self, principal: Principal, inbound: Inbound) -> Session | None:
@@ -257,7 +260,7 @@ class Endpoint:
                 await self._initialize(visit, view)
                 return
             case Answer.PING:
-                result: bytes | Fault = b"{}"
+                result: bytes | tuple[bytes, ...] | Fault = b"{}"
             case Answer.DISCOVER:
                 result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
             case Answer.SET_LEVEL:
@@ -265,6 +268,8 @@ class Endpoint:
             case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
                 await self._subscribe(visit, view, answer)
                 return
+            case Answer.LIST_TASKS:
+                result = await list_tasks(gateway, self._call(visit, visit.only))
             case _:
                 assert inbound.method is not None, "only known methods get here"
                 await gateway.listed(view)
@@ -275,8 +280,10 @@ class Endpoint:
                 result = answers.listing(view, inbound, inbound.method, hint)
         if isinstance(result, Fault):
             await visit.response.reply(result)
+        elif isinstance(result, bytes):
+            await visit.response.give(result)
         else:
-            await visit.response.reply(Result(msgspec.Raw(result), inbound.era))
+            await visit.response.give(*result)
 
     async def _subscribe(self, visit: Visit, view: View, answer: Answer) -> None:
         gateway, session, params = self._gateway(), visit.session, visit.inbound.message.params
@@ -294,12 +301,12 @@ class Endpoint:
         declared = of_session(visit.inbound.message.params.get("capabilities", NO_RAW), urls=version == LATEST_LEGACY)
         if visit.session is not None:  # HTTP+SSE: it began with the stream
             visit.session.version, visit.session.capabilities = version, declared
-            await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
+            await visit.response.give(answers.initialize(view, version))
             return
         session = self._gateway().sessions.open(visit.principal.client_id, version)
         session.capabilities = declared
         visit.response.headers.append((SESSION, session.id.encode()))
-        await visit.response.reply(Result(msgspec.Raw(answers.initialize(view, version)), Era.LEGACY))
+        await visit.response.give(answers.initialize(view, version))
 
     async def _relay(self, visit: Visit, only: str = "") -> str:
         if visit.inbound.message.method == "resources/read":

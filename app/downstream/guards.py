@@ -3,6 +3,7 @@
 Order as PROTOCOL.md section 1: Origin and Host first, then who calls.
 """
 
+import re
 from typing import Any, cast
 
 from litestar.connection import ASGIConnection
@@ -17,6 +18,8 @@ from app.protocol.faults import Fault, Kind
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 _PRINCIPAL = "mcp.principal"
+# Less than Litestar takes.
+_PLAIN_HOST = re.compile(rb"[0-9A-Za-z.:\[\]_-]+").fullmatch
 FOREIGN_ORIGIN = Fault(Kind.FORBIDDEN_ORIGIN, "This origin may not call; MCP_ALLOWED_ORIGINS lists those that may.")
 FOREIGN_HOST = Fault(Kind.FORBIDDEN_HOST, "This host name is not served; MCP_ALLOWED_HOSTS lists those that are.")
 
@@ -28,6 +31,23 @@ class Guards:
         self.allows_origin = settings.allows_origin()
         self._allows_host = settings.allows_host()
         self._authenticator = authenticator
+
+    def admits(self, scope: Scope) -> Principal | None:
+        """Who calls, where it is plain that no guard of the endpoint would stop it. None says nothing: ask the guards.
+
+        Plain is a request of no page, for a host that is served, with each header once.
+        """
+        told = cast("list[tuple[bytes, bytes]]", scope["headers"])
+        headers = dict(told)
+        host = headers.get(b"host")
+        if host is None or b"origin" in headers or len(headers) != len(told) or not self._serves(host):
+            return None
+        return self._authenticator.identify(scope)
+
+    def _serves(self, host: bytes) -> bool:
+        if self._allows_host is not None and not self._allows_host(host.decode("latin-1")):
+            return False
+        return _PLAIN_HOST(host) is not None
 
     async def requires_own_site(self, connection: Connection, _: BaseRouteHandler) -> None:
         """403 for a page of another site, and for a Host name that is not ours (DNS rebinding).

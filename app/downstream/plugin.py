@@ -9,6 +9,7 @@ from litestar._asgi.routing_trie.types import RouteTrieNode  # pyright: ignore[r
 from litestar.config.app import AppConfig
 from litestar.handlers import ASGIRouteHandler
 from litestar.plugins import InitPlugin
+from litestar.types import ASGIApp
 from litestar.types.internal_types import PathParameterDefinition
 
 from app.config.keys import Keyring
@@ -22,6 +23,7 @@ from app.downstream.doctor import Doctor
 from app.downstream.endpoint import Endpoint
 from app.downstream.guards import Connection, Guards
 from app.downstream.health import Health, health_controller
+from app.downstream.lane import with_lane
 from app.downstream.refusals import HANDLERS
 from app.downstream.sse_front import MESSAGES, SSE, SseFront
 from app.gateway.gateway import Gateway
@@ -75,9 +77,14 @@ class GatewayPlugin(InitPlugin):
         self._gateway: Gateway | None = None
         self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
         self.guards = Guards(settings, self._authenticator)
+        self._endpoint = Endpoint(lambda: self.gateway, settings.max_body, self._call_log, self._authenticator.identify)
 
     hidden = (DOCTOR,)
     """Routes for our own commands alone."""
+
+    def with_lane(self, app: ASGIApp) -> ASGIApp:
+        """`app`, which is all of Litestar, with the short way beside it that calls take."""
+        return with_lane(app, self._endpoint.post, self.guards.admits)
 
     @property
     def gateway(self) -> Gateway:
@@ -86,12 +93,13 @@ class GatewayPlugin(InitPlugin):
         return self._gateway
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
-        endpoint = Endpoint(lambda: self.gateway, self._settings.max_body, self._call_log, self._authenticator.identify)
-        handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(endpoint.serve)
+        handler = EndpointHandler(PATHS, guards=[self.guards.requires_principal], copy_scope=False)(
+            self._endpoint.serve
+        )
         health = Health(lambda: self.gateway, self._authenticator, auth_disabled=self._settings.disable_auth != "no")
         doctor = ASGIRouteHandler(DOCTOR, copy_scope=False)(Doctor(lambda: self.gateway, self._authenticator).serve)
         front = SseFront(
-            lambda: self.gateway, endpoint, self._settings.max_body, self._call_log, self._authenticator.identify
+            lambda: self.gateway, self._endpoint, self._settings.max_body, self._call_log, self._authenticator.identify
         )
         guards = [self.guards.requires_principal]
         stream = EndpointHandler(SSE, guards=guards, copy_scope=False)(front.stream)

@@ -48,6 +48,12 @@ class Recorder:
         else:
             await self._send(kept)
 
+    async def pause(self, retry: int) -> None:
+        """End the connection and not the stream; its client comes back in `retry` milliseconds (2025-11-25)."""
+        if not self._closed:
+            self._closed = True
+            await self._send({"type": "http.response.body", "body": b"retry: %d\n\n" % retry, "more_body": False})
+
     def keep(self, message: Message) -> Message:
         """Write a message to the journal alone; returns it as its reader gets it."""
         if message["type"] != "http.response.body":

@@ -9,9 +9,9 @@ for `WRITE_TIMEOUT` seconds is gone.
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Protocol
 
 import msgspec
 from litestar.types import Message, Receive, Send
@@ -34,7 +34,6 @@ PLAIN = Accept(json=True, stream=False)
 # Goes into the socket's buffer at once. Where a connection was stalled before, the kernel or nginx ends it, and a timer
 # of our own for each small answer would cost more than the answer.
 SMALL = 64 * 1024
-_UNBOUNDED = nullcontext()
 JSON = (b"content-type", b"application/json")
 _UNHELD = [(b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
 STREAM_HEADERS = [(b"content-type", b"text/event-stream"), *_UNHELD]
@@ -44,7 +43,6 @@ _HUNG_UP: dict[Era, Disconnected | Detached] = {
     Era.MODERN: downstream_modern.HUNG_UP,
 }
 SPACE = b" "
-_IS_ERROR = (b'"isError":true', b'"isError": true')
 
 
 Headers = list[tuple[bytes, bytes]]
@@ -65,10 +63,11 @@ async def send_empty(send: Send, status: int, headers: Headers | None = None) ->
 
 
 class Recorder(Protocol):
-    """Stands where `send` stands, and keeps what is written; `keep` is for a client that is gone."""
+    """Stands where `send` stands and keeps what is written: `keep` for a client that is gone, `pause` lets one go."""
 
     async def __call__(self, message: Message) -> None: ...
     def keep(self, message: Message) -> Message: ...
+    async def pause(self, retry: int) -> None: ...
 
 
 class RelayResponse:
@@ -79,33 +78,29 @@ class RelayResponse:
     connection what keeps a stream on it: called once one begins, so that an answer in JSON costs nothing.
     """
 
-    __slots__ = (
-        "_accept", "_era", "_ident", "_method", "_quiet", "_reached", "_receive", "_recorder", "_send", "_streaming",
-        "_token", "gone", "headers", "hung_up", "log_level", "outcome", "record", "request_id", "shared", "version",
-    )  # fmt: skip
+    outcome = ""
+    log_level = logs.NOTHING
+    version = LATEST_LEGACY
+    shared = True
+    gone = False
+    record: Callable[[Send], Recorder] | None = None
+    _method = ""
+    _token = b""
+    _accept = PLAIN
+    _reached: float | None = None
+    _streaming = False
+    _quiet = 0
+    _recorder: Recorder | None = None
 
     def __init__(self, receive: Receive, send: Send, request_id: str, era: Era, ident: bytes) -> None:
         """`ident`: the request's id as JSON, empty where none was readable."""
         self.request_id = request_id
         self.headers: Headers = [(b"x-request-id", request_id.encode())]
         self.hung_up = _HUNG_UP[era]
-        self.outcome = ""
-        self.log_level = logs.NOTHING
-        self.version = LATEST_LEGACY
-        self.shared = True
         self._receive = receive
         self._send = send
         self._era = era
         self._ident = ident
-        self._method = ""
-        self._token = b""
-        self._reached: float | None = None
-        self._accept = PLAIN
-        self._streaming = False
-        self._quiet = 0
-        self._recorder: Recorder | None = None
-        self.record: Callable[[Send], Recorder] | None = None
-        self.gone = False
 
     def expects(self, method: str, token: bytes, accept: Accept) -> None:
         """What the client asked, the token it names progress by (JSON), and the forms of answer it takes."""
@@ -129,6 +124,15 @@ class RelayResponse:
         if await self._started():
             await self._write(encode_event(to_notice(notice, self._token)), more=True)
 
+    async def pause(self, retry: int) -> None:
+        """Let go of a client whose stream is kept: it comes back for the rest, in `retry` milliseconds."""
+        if self.record is None or self.gone or not await self._started():
+            return
+        assert self._recorder is not None, "whoever can be recorded is, once a stream begins"
+        with suppress(OSError):
+            await self._recorder.pause(retry)
+        self.gone = True
+
     async def ask(self, ident: int, question: msgspec.Raw) -> None:
         """Ask the client something, by a request of that id; `question` is method and params."""
         if await self._started():
@@ -145,9 +149,16 @@ class RelayResponse:
         if self._quiet >= WAITED:
             await self._write(SPACE, more=True)
 
-    async def reply(self, outcome: Result | PeerError | Fault) -> None:
+    def reply(self, outcome: Result | PeerError | Fault) -> Coroutine[Any, Any, None]:
         """The answer. Nothing may follow. A status that says something is sent whatever the client takes."""
-        status, body = self._answer(outcome)
+        return self._answer(*self._rendered(outcome))
+
+    def give(self, *result: bytes) -> Coroutine[Any, Any, None]:
+        """The answer where it is our own: the pieces of its `result`, ready-made. Nothing may follow."""
+        self.outcome = "ok"
+        return self._answer(200, b"".join((b'{"jsonrpc":"2.0","id":', self._ident, b',"result":', *result, b"}")))
+
+    async def _answer(self, status: int, body: bytes) -> None:
         if self._streaming or (status == 200 and self._accept.stream_first):
             await self._started()
             await self._write(encode_event(body), more=False)
@@ -155,7 +166,14 @@ class RelayResponse:
             await self._write(body, more=False)
         else:
             head = [JSON, (b"content-length", b"%d" % len(body)), *self.headers]
-            await self._emit(_start(status, head), _body(body, more=False), bounded=len(body) > SMALL)
+            if len(body) > SMALL or self.gone:
+                await self._emit(_start(status, head), _body(body, more=False))
+                return
+            try:
+                await self._send(_start(status, head))
+                await self._send(_body(body, more=False))
+            except OSError:
+                self.gone = True
 
     async def write(self, event: bytes) -> None:
         """One event as it is, on a stream that has begun."""
@@ -175,7 +193,7 @@ class RelayResponse:
             pass
         self.gone = True
 
-    def _answer(self, outcome: Result | PeerError | Fault) -> tuple[int, bytes]:
+    def _rendered(self, outcome: Result | PeerError | Fault) -> tuple[int, bytes]:
         if isinstance(outcome, Fault):
             self.outcome = outcome.kind.value
             return to_answer(outcome, self._ident, self._era, self.request_id)
@@ -185,10 +203,11 @@ class RelayResponse:
         if self._era is Era.LEGACY:
             raw = downstream_legacy.to_result(self._method, outcome, self.version)
             if isinstance(raw, Fault):
-                return self._answer(raw)
+                return self._rendered(raw)
         else:
             raw = downstream_modern.to_result(self._method, outcome, shared=self.shared)
-        self.outcome = "tool_error" if any(mark in raw for mark in _IS_ERROR) else "ok"
+        failed = self._method == "tools/call" and (b'"isError":true' in raw or b'"isError": true' in raw)
+        self.outcome = "tool_error" if failed else "ok"
         return 200, jsonrpc.result(self._ident, raw)
 
     async def _started(self) -> bool:
@@ -205,14 +224,14 @@ class RelayResponse:
     async def _write(self, body: bytes, *, more: bool) -> None:
         await self._emit(_body(body, more=more))
 
-    async def _emit(self, *messages: Message, bounded: bool = True) -> None:
+    async def _emit(self, *messages: Message) -> None:
         if self.gone:
             if self._recorder is not None:
                 for message in messages:
                     self._recorder.keep(message)
             return
         try:
-            async with asyncio.timeout(WRITE_TIMEOUT) if bounded else _UNBOUNDED:
+            async with asyncio.timeout(WRITE_TIMEOUT):
                 for message in messages:
                     await self._send(message)
         except (TimeoutError, OSError):

@@ -22,9 +22,10 @@ from app.downstream.guards import principal_of
 from app.downstream.origin import Origin
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import ENDING, NO_STREAM, STREAM_ONLY, UNKNOWN_SESSION, follow, outcome_of
-from app.gateway.broadcast import KINDS, End, Subscription
+from app.gateway.broadcast import KINDS
 from app.gateway.gateway import Gateway
 from app.gateway.sessions import Session
+from app.gateway.subscription import End, Subscription
 from app.protocol.classify import Headers, Inbound, classify_message, read_accept, read_head
 from app.protocol.jsonrpc import Rejection
 from app.protocol.versions import LEGACY_VERSIONS, Era

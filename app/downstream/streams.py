@@ -20,12 +20,13 @@ from app.downstream.faults import plain, to_answer, to_plain
 from app.downstream.origin import Origin
 from app.downstream.recording import Recorder, read_on
 from app.downstream.response import RelayResponse, send_json
-from app.gateway.broadcast import KINDS, End, Subscription
+from app.gateway.broadcast import KINDS
 from app.gateway.clock import HEARTBEAT
 from app.gateway.gateway import STOPPING, Gateway
 from app.gateway.journal import OWN, Journal
 from app.gateway.sessions import Session
 from app.gateway.subscribing import watch_all
+from app.gateway.subscription import End, Subscription
 from app.gateway.task_feeds import TaskFeeds
 from app.protocol.classify import Accept, Headers, Inbound, read_accept, read_head
 from app.protocol.faults import Fault, Kind

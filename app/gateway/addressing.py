@@ -8,8 +8,9 @@ import msgspec
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.mirrored import Mirrored
+from app.relay import tasks
 from app.relay.catalog import Members
-from app.relay.directory import Listing, Source
+from app.relay.directory import Entry, Listing, Source
 from app.relay.view import View
 
 MAX_SHOWN = 80
@@ -18,13 +19,14 @@ MAX_SHOWN = 80
 class Address(msgspec.Struct, frozen=True):
     """A server, the params with its own names in them, and `provisional` where it has not been listed yet.
 
-    `mirrored`: the arguments that travel in headers as well.
+    `mirrored`: the arguments that travel in headers as well; `as_task`: a tool that its server runs as a task alone.
     """
 
     server: str
     params: Members
     provisional: bool = False
     mirrored: tuple[Mirrored, ...] = ()
+    as_task: bool = False
 
 
 def addresses(view: View, method: str, params: Members) -> list[Address] | Fault:
@@ -48,7 +50,8 @@ def _by_name(view: View, listing: Listing, params: Members, noun: str) -> list[A
     entry = view.resolve(listing, name)
     if entry is not None:
         own = params if entry.own == name else {**params, "name": to_raw(entry.own)}
-        return [Address(entry.source.server, own, mirrored=entry.item.mirrored)]
+        as_task = "execution" in entry.item.members and _runs_as_task(entry)
+        return [Address(entry.source.server, own, mirrored=entry.item.mirrored, as_task=as_task)]
     guesses = view.could_be(listing, name)
     if guesses:
         source, own_name = guesses[0]
@@ -85,6 +88,11 @@ def _by_reference(view: View, params: Members) -> list[Address] | Fault:
     if owner is None:
         return Fault(Kind.HIDDEN, "`params.ref` names no known prompt or resource template.")
     return [Address(owner.server, params)]
+
+
+def _runs_as_task(entry: Entry) -> bool:
+    catalog = entry.source.catalog
+    return catalog is not None and tasks.alone(entry.item.members, catalog.capabilities)
 
 
 def to_raw(value: object) -> msgspec.Raw:

@@ -5,8 +5,6 @@ that calls in flight are answered and no connection has to be cut. Knows no sign
 """
 
 import asyncio
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 
 
 class Drain:
@@ -14,10 +12,9 @@ class Drain:
 
     def __init__(self) -> None:
         self._begun = asyncio.Event()
-        self._calls: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
-        return f"<Drain {'begun' if self.begun else 'not begun'}, {len(self._calls)} calls>"
+        return f"<Drain {'begun' if self.begun else 'not begun'}>"
 
     @property
     def begun(self) -> bool:
@@ -26,26 +23,11 @@ class Drain:
 
     def begin(self) -> None:
         """Idempotent. Must be called on the loop: from a signal handler by `call_soon_threadsafe`."""
-        if self.begun:
-            return
         self._begun.set()
-        for call in tuple(self._calls):
-            call()
 
     async def wait(self) -> None:
         """Returns when it begins."""
         await self._begun.wait()
-
-    @contextmanager
-    def calling(self, call: Callable[[], None]) -> Generator[None]:
-        """`call` is made when it begins, at once if it has; not after the `with` block."""
-        if self.begun:
-            call()
-        self._calls.append(call)
-        try:
-            yield
-        finally:
-            self._calls.remove(call)
 
 
 DRAIN = Drain()

@@ -33,6 +33,7 @@ from app.relay.effects import (
     Effect,
     Keep,
     Park,
+    Pause,
     Release,
     Reply,
     SendUpstream,
@@ -52,6 +53,7 @@ from app.relay.events import (
     PeerError,
     Request,
     Result,
+    Sink,
 )
 from app.relay.exchange import Exchange
 from app.relay.questions import OVER
@@ -68,7 +70,7 @@ RELIST_LIMIT = 5.0
 
 
 class Driver:
-    """Runs one exchange to its end."""
+    """Runs one exchange to its end. `limits` are seconds: without a sign of life, and in all."""
 
     client = ""
     """Whose call it is: the client's id."""
@@ -95,6 +97,8 @@ class Driver:
     """What the client's session was asked; None for a client that has none."""
     kept: Result | PeerError | Fault | None = None
     """What the call ended with while its client was away."""
+    sends: Callable[[Lease, Request, Sink], int] | None = None
+    """Sends a call that is more than one request, or of which something goes on after its answer."""
     parked = False
     # Most calls need none of these: what they are at first costs a call nothing.
     _gathering: Gathering | None = None
@@ -147,12 +151,9 @@ class Driver:
         is_harmless = self._request is not None and repeating.harmless(self._request, self.upstream.catalog)
         self.inbox.put(Expired(repeating.ended(fault, sent=self._tries.left, is_harmless=is_harmless)))
 
-    async def run(self, request: Request, response: ClientResponse) -> None:
-        """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised.
-
-        `limits` (of the constructor) are seconds: without a sign of life, and in all.
-        """
-        await self._drive(Called(request), response)
+    def run(self, request: Request, response: ClientResponse) -> Coroutine[None, None, None]:
+        """Relay `request` and answer through `response`. Only cancellation of the caller's task is raised."""
+        return self._drive(Called(request), response)
 
     async def resume(self, answers: dict[str, Given], response: ClientResponse) -> None:
         """Go on with a parked call whose client came back with these answers, and reply to it through `response`."""
@@ -237,22 +238,28 @@ class Driver:
 
     async def _perform(self, effects: list[Effect], exchange: Exchange, response: ClientResponse) -> None:
         for effect in effects:
-            match effect:
-                case SetTimer(asking):
-                    self._wait(for_client=asking)
+            match effect:  # what every call has comes first
+                case SetTimer():
+                    self._wait(for_client=effect.asking)
                 case Acquire():
                     self._lease = self._at_once()
                     if self._lease is None:
                         self._acquiring = self._start(self._acquire())
                     else:
-                        await self._perform(exchange.receive(LEASED), exchange, response)
-                case SendUpstream(request):
+                        effects += exchange.receive(LEASED)  # it is the last of its list
+                case SendUpstream():
                     assert self._lease is not None, "Leased comes after the lease"
-                    self._send(self._lease, request)
+                    self._send(self._lease, effect.request)
+                case Release():
+                    self._release()
+                case Reply():
+                    await response.reply(effect.outcome)
                 case Stream(notice):
                     self._tries.streamed = True
                     await response.stream(notice)
                     self._note(response)
+                case Pause(retry):
+                    await response.pause(retry)
                 case Ask() | Unask():
                     await self._ask(effect, response)
                 case AnswerUpstream(key, given):
@@ -264,23 +271,20 @@ class Driver:
                     self._wait(for_client=True)
                 case Keep(outcome):
                     self.kept = outcome
-                case Reply(outcome):
-                    await response.reply(outcome)
                 case CancelUpstream(reason):
                     self._cancel(reason)
-                case Release():
-                    self._release()
                 case _:
                     assert_never(effect)
 
     def _wait(self, *, for_client: bool) -> None:
         """The clock of silence begins anew; while it is the client's, the call may have to give way to others."""
         self._clock.restart(LIFETIME if for_client else 0.0)
+        lease = self._lease
         if for_client:
             log.info("server=%s asks client=%s", self.server, self.client)
-        if self._lease is not None and (for_client or self._lease.asks_since is not inf):
-            self._lease.asks_since = monotonic() if for_client else inf
-            self._lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
+        if lease is not None and (for_client or lease.asks_since is not inf):
+            lease.asks_since = monotonic() if for_client else inf
+            lease.give_way = lambda: self.inbox.put(Expired(GAVE_WAY))
 
     def _at_once(self) -> Lease | None:
         return None if self._tries.refused else self.upstream.acquire_nowait(self._era, self._key, self.asker)
@@ -292,7 +296,8 @@ class Driver:
         else:
             self._request = self._exchange.request = final
             self.addressed, self._tries.left = None, True
-            self._sent = lease.send(final, self.inbox.put)
+            put = self.inbox.put
+            self._sent = lease.send(final, put) if self.sends is None else self.sends(lease, final, put)
 
     async def _ask(self, effect: Ask | Unask, response: ClientResponse) -> None:
         assert self._questions is not None, "the client is introduced by then"

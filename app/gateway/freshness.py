@@ -6,8 +6,9 @@ server that is not well is being listed from what it once said (2026-07-28, "Cac
 """
 
 import time
+from math import inf
 
-from app.gateway.generation import Generation
+from app.gateway.generation import LOOK, Generation
 from app.relay.catalog import Hint
 from app.relay.hints import UNHINTED, aged, merged
 from app.relay.view import View
@@ -21,6 +22,13 @@ WELL = frozenset({State.STARTING, State.READY})
 def hint_for(generation: Generation, view: View, method: str, capability: str = "") -> Hint:
     """The hint for `method` (a list's, or discover) through `view`; `capability` is what a server needs to be in it."""
     now = time.monotonic()
+    at, hint = generation.hints.get((view, method), (-inf, UNHINTED))
+    if now - at >= LOOK:
+        at, hint = generation.hints[view, method] = now, _merged(generation, view, method, capability, now)
+    return aged(hint, now - at)
+
+
+def _merged(generation: Generation, view: View, method: str, capability: str, now: float) -> Hint:
     parts: list[Hint] = []
     for source in view.sources:
         upstream = generation.upstreams.get(source.server)

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from math import inf
 from pathlib import Path
 
 import anyio
@@ -16,14 +17,16 @@ import anyio
 from app.config.keys import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
-from app.gateway.broadcast import STALE, Broadcast, End
+from app.gateway.broadcast import STALE, Broadcast
 from app.gateway.drain import DRAIN, Drain
 from app.gateway.driver import Driver
 from app.gateway.edits import Edits
-from app.gateway.generation import Generation
+from app.gateway.generation import LOOK, Generation
 from app.gateway.parking import Parking
 from app.gateway.sealing import Sealing, state_key
 from app.gateway.sessions import SessionTable
+from app.gateway.subscription import End
+from app.gateway.tasks_made import TasksMade
 from app.gateway.watching import Watching
 from app.protocol.faults import Fault, Kind
 from app.relay.continuation import LIFETIME, Continuations
@@ -69,6 +72,7 @@ class Gateway:
         self.sessions = SessionTable(asyncio.get_running_loop().time)
         self.drivers: set[Driver] = set()
         self.parking = Parking()
+        self.tasks_made = TasksMade()
         self.edits = Edits()
         self.broadcast = Broadcast(self._view)
         self.watching = Watching(lambda: self.current.upstreams, self.own)
@@ -167,12 +171,17 @@ class Gateway:
 
     async def listed(self, view: View) -> None:
         """Wait until every server in `view` has been listed once or has failed to start, while that is worth it."""
-        current = self.current.upstreams
+        now, generation = time.monotonic(), self.current
+        if now - generation.looked_at.get(view, -inf) < LOOK:
+            return
+        current = generation.upstreams
         upstreams = [current[source.server] for source in view.sources if source.server in current]
         for upstream in upstreams:
             upstream.refresh_if_older_than(STALE)
-        wait = list_wait(self._launched, time.monotonic())
+        wait = list_wait(self._launched, now)
         waits = [(upstream, upstream.patience(wait)) for upstream in upstreams if upstream.unlisted]
+        if not waits:
+            generation.looked_at[view] = now
         tasks = [self.tasks.create_task(upstream.wait_listed(left)) for upstream, left in waits if left]
         if tasks:
             await asyncio.wait(tasks)

@@ -9,12 +9,16 @@ from functools import cached_property
 
 from app.config.keys import Keyring
 from app.config.snapshot import ServerSpec, Snapshot
+from app.relay.catalog import Hint
 from app.relay.directory import Directory, Source
 from app.relay.policy import Grant, name_filter
 from app.relay.view import View
 from app.upstream.upstream import Upstream
 
 MAX_VIEWS = 4096
+# Seconds between two looks at what ages although nothing changes: what servers say meanwhile only makes lists good for
+# longer.
+LOOK = 1.0
 
 
 class Generation:
@@ -31,6 +35,9 @@ class Generation:
         self._removers = [upstream.add_listener(self._changed) for upstream in self.upstreams.values()]
         self._directories: dict[str, Directory] = {}
         self._views: dict[tuple[Grant, str], View] = {}
+        # What is known of each view for as long as no state and no catalog changes.
+        self.hints: dict[tuple[View, str], tuple[float, Hint]] = {}
+        self.looked_at: dict[View, float] = {}
 
     def __repr__(self) -> str:
         return f"<Generation {len(self.upstreams)} servers>"
@@ -40,13 +47,18 @@ class Generation:
         if self._stale:
             self._stale = False
             self._directories.clear()
-            self._views.clear()
+            self._forget()
         view = self._views.get((grant, only))
         if view is None:
             if len(self._views) >= MAX_VIEWS:
-                self._views.clear()
+                self._forget()
             view = self._views[grant, only] = View(self._directory(only), grant)
         return view
+
+    def _forget(self) -> None:
+        self._views.clear()
+        self.hints.clear()
+        self.looked_at.clear()
 
     def leave(self) -> None:
         """Another generation has taken over: what happens to servers is no longer heard."""

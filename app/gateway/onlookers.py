@@ -29,6 +29,9 @@ class Onlooker:
     async def keep_alive(self) -> None:
         await self._client.keep_alive()
 
+    async def pause(self, retry: int) -> None:
+        await self._client.pause(retry)
+
     async def ask(self, ident: int, question: msgspec.Raw) -> None:
         await self._client.ask(ident, question)
 

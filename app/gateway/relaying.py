@@ -10,18 +10,20 @@ from msgspec.structs import replace
 
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec
 from app.gateway.addressing import Address, addresses, to_raw
+from app.gateway.afterwards import Afterwards, outlasts
 from app.gateway.client_response import ClientResponse
 from app.gateway.driver import Driver
 from app.gateway.gateway import Gateway
 from app.gateway.introducing import answers_in, asker_of, introduce
 from app.gateway.onlookers import ELSEWHERE, Guess, Probe, Renamer
 from app.gateway.relayed import Relayed
+from app.protocol.classify import read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import text_of
 from app.protocol.meta import CLIENT_CAPABILITIES
 from app.protocol.methods import METHODS
 from app.protocol.mirrored import check_params
-from app.protocol.versions import Era
+from app.protocol.versions import LATEST_LEGACY, Era
 from app.relay import tasks
 from app.relay.answerable import NONE, answerable
 from app.relay.catalog import Members
@@ -32,6 +34,8 @@ from app.upstream.upstream import Upstream
 
 log = logging.getLogger("app.gateway")
 
+# Milliseconds for which a task that we run is to be kept, beyond what its call may take.
+TASK_MARGIN = 60_000
 # What may take as long as a tool does.
 _LASTING = frozenset({"tools/call", "tasks/result"})
 
@@ -160,6 +164,8 @@ async def _drive(gateway: Gateway, call: Relayed, address: Address, response: Cl
     if call.message.method in ASKABLE:
         driver.asker = asker_of(call, spec)
         driver.introduced = lambda driver: introduce(gateway, call, driver, spec)
+    if address.provisional or address.as_task or outlasts(call):
+        driver.sends = Afterwards(gateway, call, spec.name, driver.inbox).send
     if upstream.spec.remote:
         # What its client mirrored was right by what it had been shown: that is not looked at again.
         driver.renewed = lambda: _anew(call, upstream, addresses(call.view(), call.message.method, call.message.params))
@@ -201,7 +207,16 @@ def _anew(call: Relayed, upstream: Upstream, found: list[Address] | Fault) -> Re
 
 def _request(call: Relayed, spec: ServerSpec, address: Address) -> Request:
     capabilities = answerable(call.declared, roots=spec.roots) if spec.pool != "one" else NONE
-    return Request(call.message.method, address.params, call.meta, call.token, capabilities, address.mirrored)
+    ttl = int(spec.max_timeout * 1000) + TASK_MARGIN if address.as_task and not _knows_tasks(call) else 0
+    return Request(call.message.method, address.params, call.meta, call.token, capabilities, address.mirrored, ttl)
+
+
+def _knows_tasks(call: Relayed) -> bool:
+    """Whether the client itself can make the task that a legacy server wants: a matter of its revision."""
+    if call.era is Era.MODERN or call.session is None:
+        return False
+    version = call.session.version if call.session.id else read_head(call.headers).version.decode("latin-1")
+    return version == LATEST_LEGACY
 
 
 def limits(spec: ServerSpec, method: str) -> tuple[float, float]:

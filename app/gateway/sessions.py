@@ -10,11 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from app.gateway.asked import Asked
-from app.gateway.broadcast import End, Subscription
 from app.gateway.inbox import Inbox
 from app.gateway.journal import Budget, Journals
+from app.gateway.subscription import End, Subscription
 from app.relay.answerable import NONE
-from app.relay.events import Cancelled
+from app.relay.events import Cancelled, Noticed
 
 IDLE_SECONDS = 30 * 60.0
 # How long an open stream alone keeps one.
@@ -91,6 +91,15 @@ class Session:
         """A resource has changed; told to nobody where no stream is open, or about to be opened again."""
         if self.hears is not None:
             self.hears.updated(server, uri)
+
+    def say(self, server: str, notice: Noticed) -> None:
+        """Something of `server` that is this client's alone; lost where no stream is open, or about to be again."""
+        if self.hears is not None:
+            self.hears.say(server, notice)
+
+    def runs(self, inbox: Inbox) -> bool:
+        """Whether the call with this inbox is under way."""
+        return any(inbox in calls for calls in self._running.values())
 
     def started(self, request_id: bytes, inbox: Inbox) -> None:
         """A call runs; `ended` must follow."""

@@ -38,17 +38,17 @@ def to_line(notice: Notice) -> str:
     return f"{text} ({notice.hint})" if notice.hint else text
 
 
-def read_environ(environ: Mapping[str, str], dotenv: str = _DOTENV) -> dict[str, str]:
+def read_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment over the `.env` file of the working directory. Raises `SourceError` when that cannot be read."""
     try:
-        text = _read(Path(dotenv)).decode()
+        text = _read(Path(_DOTENV)).decode()
         return {**parse_dotenv(text), **environ}
     except FileNotFoundError:
         return dict(environ)
     except UnicodeDecodeError:
-        raise SourceError(_problem(dotenv, "not UTF-8", "save the file as UTF-8")) from None
+        raise SourceError(_problem(_DOTENV, "not UTF-8", "save the file as UTF-8")) from None
     except OSError as error:
-        raise SourceError(_unreadable(dotenv, error)) from error
+        raise SourceError(_unreadable(_DOTENV, error)) from error
     except ValueError as error:
         raise SourceError(_problem("", str(error))) from error
 

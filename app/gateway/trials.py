@@ -76,7 +76,7 @@ class Trials:
 
     def place(self, spec: ServerSpec, former: Upstream) -> tuple[Upstream, ServerSpec]:
         """What serves an edited entry from the swap on, and by which entry."""
-        known = self._known.get(spec.name) == identity(spec)
+        known = self._known.get(spec.name) == identity(spec) and spec.replace != "always"
         if known and not self._again:
             return former, self._gateway.current.specs[spec.name]
         self._forgive(spec.name)

@@ -77,13 +77,25 @@ MISSING_VERSION = Fault(Kind.HEADER_MISMATCH, "The MCP-Protocol-Version header i
 
 def read_head(headers: Headers) -> Head:
     """Collect the headers the ladder reads. Repeated `Accept` lines are one list, as HTTP says."""
+    given = dict(headers)
+    if len(given) == len(headers):
+        get = given.get
+        return Head(
+            get(b"content-type", b"").strip(_OWS),
+            get(b"content-encoding", b"").strip(_OWS),
+            get(b"accept", b"").strip(_OWS),
+            get(b"mcp-protocol-version", b"").strip(_OWS),
+            get(b"mcp-session-id", b"").strip(_OWS),
+            get(b"last-event-id", b"").strip(_OWS),
+            int(b"mcp-protocol-version" in given),
+        )
     head = Head()
     for name, value in headers:
         field = _FIELDS.get(name)
         if field is None:
             continue
-        given = value.strip(_OWS)
-        setattr(head, field, head.accept + b"," + given if field == "accept" and head.accept else given)
+        told = value.strip(_OWS)
+        setattr(head, field, head.accept + b"," + told if field == "accept" and head.accept else told)
         head.versions += field == "version"
     return head
 

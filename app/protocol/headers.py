@@ -78,15 +78,15 @@ def duplicated(headers: list[tuple[bytes, bytes]]) -> str | None:
 
 
 def check_routing(headers: list[tuple[bytes, bytes]], method: str, params: Mapping[str, msgspec.Raw]) -> str | None:
-    """Why the routing headers contradict the body, as public text; None when they agree."""
-    twice = duplicated(headers)
+    """Why the routing headers contradict the body, as public text; None when they agree. Names are in lower case."""
+    found = dict(headers)
+    twice = duplicated(headers) if len(found) != len(headers) else None
     if twice is not None:
         return f"{twice} is given more than once."
-    found = {name.lower(): value.strip(_OWS).decode("latin-1") for name, value in headers if name.lower() in _ROUTING}
     mirrored = found.get(b"mcp-method")
     if mirrored is None:
         return f"{METHOD} is missing."
-    if mirrored != method:
+    if mirrored.strip(_OWS).decode("latin-1") != method:
         return f"{METHOD} differs from the body's `method`."
     member = NAMED_BY.get(method)
     if member is None:
@@ -97,7 +97,7 @@ def check_routing(headers: list[tuple[bytes, bytes]], method: str, params: Mappi
     mirrored = found.get(b"mcp-name")
     if mirrored is None:
         return f"{NAME} is missing."
-    decoded = decode_value(mirrored)
+    decoded = decode_value(mirrored.strip(_OWS).decode("latin-1"))
     if decoded is None:
         return f"{NAME} holds base64 that cannot be read."
     return None if decoded == body else f"{NAME} differs from the body's `{member}`."

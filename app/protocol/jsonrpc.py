@@ -34,7 +34,6 @@ _LONG_RUN = re.compile(_DIGITS)
 _DIGITS_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS = b"0" * MAX_DIGITS
 _EXPONENT = re.compile(rb"(?<![0-9])-?[0-9]++(?:\.[0-9]++)?[eE]\+?[0-9]{3,}")
-_SURROGATE_PAIR = re.compile(rb"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}|\\\\")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -111,9 +110,12 @@ def _unreadable(body: bytes) -> Rejection | None:
     """What is wrong with a body before it is known what it holds."""
     if not body.isascii() and not _is_utf8(body):
         return _refused(Kind.PARSE_ERROR, "The body is not valid UTF-8.")
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+    if len(body) > MAX_DEPTH and body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         return _refused(Kind.INVALID_REQUEST, TOO_DEEP)
-    if _may_be_too_large(body.translate(_DIGITS_ALIKE)) and _has_unholdable_number(body):
+    alike = body.translate(_DIGITS_ALIKE)
+    # Written out, since a loop over the marks costs as much as the three searches.
+    large = b"e000" in alike or b"e+000" in alike or (len(alike) >= MAX_DIGITS and _MANY_DIGITS in alike)
+    if large and _has_unholdable_number(body):
         return _refused(Kind.PARSE_ERROR, "The JSON holds a number that is too large.")
     return None
 
@@ -123,7 +125,8 @@ def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejecti
     raw_id = bytes(ident)
     if raw_id and not _is_id(raw_id):
         return _refused(Kind.INVALID_REQUEST, f"`id` must be a string or a number of {MAX_ID_BYTES} bytes at most.")
-    if repeats_key(body, members):
+    tight = members if len(body) == len(_encode(members)) else _tightened(body, members)
+    if tight is None:
         return _refused(Kind.INVALID_REQUEST, "A member of the message is given twice.", ident)
     if bytes(members.get("jsonrpc", NO_RAW)) != b'"2.0"':
         return _refused(Kind.INVALID_REQUEST, '`jsonrpc` must be "2.0".', ident)
@@ -139,11 +142,12 @@ def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejecti
         return _refused(Kind.INVALID_REQUEST, "`method` is empty.", ident)
     if "params" not in members:
         return Message(method, ident, NO_PARAMS)
+    written = tight["params"]
     try:
-        params = _members(members["params"])
+        params = _members(written)
     except msgspec.DecodeError:
         return _refused(Kind.INVALID_PARAMS, "`params` must be an object.", ident)
-    if repeats_key(bytes(members["params"]), params):
+    if len(written) != len(_encode(params)) and repeats_key(written, params):
         return _refused(Kind.INVALID_PARAMS, "A member of `params` is given twice.", ident)
     return Message(method, ident, params)
 
@@ -166,7 +170,7 @@ def text_of(raw: msgspec.Raw | bytes | None) -> str | None:
         return None
 
 
-def repeats_key(text: bytes, members: dict[str, msgspec.Raw]) -> bool:
+def repeats_key(text: bytes | msgspec.Raw, members: dict[str, msgspec.Raw]) -> bool:
     """Whether the object `text` has a key twice (decoding kept the last, `members`).
 
     Nothing that means these members is shorter than they are as written by us, so compact JSON, which clients send, is
@@ -174,12 +178,16 @@ def repeats_key(text: bytes, members: dict[str, msgspec.Raw]) -> bool:
     its strings. Only what escapes more than it must is settled by its colons: each member has one, and those of its
     value.
     """
-    if len(text) == len(_encode(members)):
-        return False
+    return len(text) != len(_encode(members)) and _tightened(bytes(text), members) is None
+
+
+def _tightened(text: bytes, members: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw] | None:
+    """The members without blanks, so that those within them are settled by their length; None where a key repeats."""
     tight = _tighten(text)
-    if len(tight) == len(_encode(_members(tight))):
-        return False
-    return _colons(text) != len(members) + _colons(b",".join(members.values()))
+    found = _members(tight)
+    if len(tight) == len(_encode(found)):
+        return found
+    return found if _colons(text) == len(members) + _colons(b",".join(members.values())) else None
 
 
 def is_array(body: bytes) -> bool:
@@ -212,14 +220,6 @@ def notification(method: str, params: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (msgspec.json.encode(method), params)
 
 
-def mend_surrogates(text: bytes) -> bytes:
-    """The same JSON with each half of a surrogate pair, which no UTF-8 can carry, as U+FFFD.
-
-    Node servers send one when they cut a text inside an emoji; strict parsers refuse the whole message for it.
-    """
-    return _SURROGATE_PAIR.sub(lambda found: found[0] if len(found[0]) != len(b"\\ud800") else b"\\ufffd", text)
-
-
 def _refused(kind: Kind, message: str, ident: msgspec.Raw = NO_RAW) -> Rejection:
     return Rejection(Fault(kind, message), ident)
 
@@ -247,11 +247,6 @@ def _depth(body: bytes) -> int:
     """How deep brackets nest; of any kind, since what mixes them up is left to the parser."""
     steps = _STRING.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
     return max(accumulate(memoryview(steps).cast("b")), default=0)
-
-
-def _may_be_too_large(alike: bytes) -> bool:
-    """Written out, since a loop over the marks costs as much as the three searches."""
-    return b"e000" in alike or b"e+000" in alike or (len(alike) >= MAX_DIGITS and _MANY_DIGITS in alike)
 
 
 def _has_unholdable_number(body: bytes) -> bool:

@@ -38,7 +38,7 @@ def read_meta(message: Message) -> Meta | None:
     if raw is None:
         return NOTHING
     members = members_of(raw)
-    if members is None or repeats_key(bytes(raw), members):
+    if members is None or repeats_key(raw, members):
         return None
     token = bytes(members.pop(PROGRESS_TOKEN, b""))
     if token and not (token[:1] == b'"' or token[:1] == b"-" or token[:1].isdigit()):

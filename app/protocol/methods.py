@@ -22,6 +22,7 @@ class Answer(Enum):
     UNSUBSCRIBE = "unsubscribe"
     SET_LEVEL = "set level"
     RELAY = "relay"
+    LIST_TASKS = "list tasks"
 
 
 class Method(msgspec.Struct, frozen=True):
@@ -57,11 +58,12 @@ METHODS: dict[str, Method] = {
     "tasks/cancel": Method(Answer.RELAY, _BOTH, "tasks"),
     "tasks/update": Method(Answer.RELAY, _MODERN, "tasks"),
     "tasks/result": Method(Answer.RELAY, _LEGACY, "tasks"),
+    "tasks/list": Method(Answer.LIST_TASKS, _LEGACY, "tasks"),
 }
-# Of some revision, and not for a server to be asked through us: the list of tasks would be everybody's.
+# Of some revision, and not for a server to be asked through us.
 _NEVER_PASSED = frozenset(
     {
-        "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "tasks/list",
+        "logging/setLevel", "resources/subscribe", "resources/unsubscribe",
         "sampling/createMessage", "elicitation/create", "roots/list", "notifications/cancelled",
         "notifications/initialized", "notifications/progress", "notifications/roots/list_changed",
         "notifications/elicitation/complete", "notifications/tasks/status",

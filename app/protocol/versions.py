@@ -9,6 +9,7 @@ from enum import Enum
 class Era(Enum):
     """`LEGACY`: revisions with an `initialize` handshake and sessions. `MODERN`: stateless, 2026-07-28."""
 
+    __hash__ = object.__hash__  # a key of tables that each call looks into
     LEGACY = "legacy"
     MODERN = "modern"
 

@@ -20,6 +20,7 @@ from app.relay.policy import NameFilter
 class Listing(Enum):
     """The four lists. Values are the fields of a `ServerCatalog`."""
 
+    __hash__ = object.__hash__  # a key of tables that each call looks into
     TOOLS = "tools"
     PROMPTS = "prompts"
     RESOURCES = "resources"

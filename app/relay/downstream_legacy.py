@@ -87,9 +87,9 @@ def to_item(members: Members) -> Members:
     return {name: value for name, value in members.items() if name != "outputSchema"}
 
 
-def list_result(listed: str, items: bytes, _: Hint) -> bytes:
-    """The result of a list method: `items` is a JSON array. This era has no hints."""
-    return b'{"%b":%b}' % (listed.encode(), items)
+def list_frame(listed: str, _: Hint) -> tuple[bytes, bytes]:
+    """What stands before and after the items, a JSON array, in the result of a list method. This era has no hints."""
+    return b'{"%b":' % listed.encode(), b"}"
 
 
 def status(fault: Fault) -> int:

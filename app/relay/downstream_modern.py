@@ -87,15 +87,11 @@ def to_item(members: Members) -> Members:
     return members
 
 
-def list_result(listed: str, items: bytes, hint: Hint) -> bytes:
-    """The result of a list method: `items` is a JSON array."""
-    return b'{"resultType":"complete","%b":%b,"ttlMs":%d,"cacheScope":"%b","_meta":%b}' % (
-        listed.encode(),
-        items,
-        hint.ttl,
-        scope_of(hint).encode(),
-        bytes(SIGNATURE),
-    )
+def list_frame(listed: str, hint: Hint) -> tuple[bytes, bytes]:
+    """What stands before and after the items, a JSON array, in the result of a list method."""
+    head = b'{"resultType":"complete","%b":' % listed.encode()
+    told = hint.ttl, scope_of(hint).encode(), bytes(SIGNATURE)
+    return head, b',"ttlMs":%d,"cacheScope":"%b","_meta":%b}' % told
 
 
 def status(fault: Fault) -> int:

@@ -31,6 +31,12 @@ class Stream(msgspec.Struct, frozen=True):
     notice: Noticed
 
 
+class Pause(msgspec.Struct, frozen=True):
+    """Let go of the client's stream, where it can come back to it, and says when: in `retry` milliseconds."""
+
+    retry: int
+
+
 class Ask(msgspec.Struct, frozen=True):
     """Ask the client, on this call's own response; `Answered` under `key` follows. `request` is method and params."""
 
@@ -82,6 +88,7 @@ Effect = (
     | SetTimer
     | SendUpstream
     | Stream
+    | Pause
     | Ask
     | Unask
     | AnswerUpstream

@@ -18,7 +18,8 @@ class Request(msgspec.Struct, frozen=True):
     `params` holds every member but `_meta`, undecoded; `meta` the members of `_meta`, undecoded, without the progress
     token; `token` the client's progress token as JSON, empty when it wants no progress; `capabilities` what a modern
     server is told that the client can do, nothing unless its questions reach this very client; `mirrored` the arguments
-    that a modern HTTP wire carries in headers too.
+    that a modern HTTP wire carries in headers too; `task_ttl` is set where a legacy server runs the tool as a task
+    alone and the client knows none: the milliseconds that its outcome is to be kept.
     """
 
     method: str
@@ -27,6 +28,7 @@ class Request(msgspec.Struct, frozen=True):
     token: bytes = b""
     capabilities: msgspec.Raw = msgspec.Raw(b"{}")
     mirrored: tuple[Mirrored, ...] = ()
+    task_ttl: int = 0
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -57,6 +59,16 @@ class Noticed(msgspec.Struct, frozen=True):
 
     method: str
     params: msgspec.Raw
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The upstream is at work on it; there is nothing to tell."""
+
+
+class Paused(msgspec.Struct, frozen=True):
+    """The upstream let go of the call's stream, to be asked again in `retry` milliseconds: the call runs on."""
+
+    retry: int
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -130,11 +142,13 @@ class Expired(msgspec.Struct, frozen=True):
     fault: Fault
 
 
-UpstreamEvent = Noticed | Finished | NeedsInput | Withdrawn | Failed
+UpstreamEvent = Noticed | Heard | Paused | Finished | NeedsInput | Withdrawn | Failed
 Event = (
     Called
     | Leased
     | Noticed
+    | Heard
+    | Paused
     | Finished
     | NeedsInput
     | Withdrawn

@@ -22,6 +22,7 @@ from app.relay.effects import (
     Effect,
     Keep,
     Park,
+    Pause,
     Release,
     Reply,
     SendUpstream,
@@ -40,10 +41,12 @@ from app.relay.events import (
     Failed,
     Finished,
     Given,
+    Heard,
     Leased,
     Lost,
     NeedsInput,
     Noticed,
+    Paused,
     PeerError,
     Request,
     Result,
@@ -54,6 +57,8 @@ from app.relay.questions import read, without_error
 # Notifications kept for a client that is away.
 MAX_KEPT = 256
 UNASKABLE = "The client cannot be asked what the server wants to know."
+# What every call needs, made once.
+NOBODY, UNJUDGED, SERVERS_TIME, ACQUIRE, RELEASE = Nobody(), Verdict(Case.ANY), SetTimer(), Acquire(), Release()
 REFUSED_TO_ANSWER = Fault(Kind.CANCELLED, "The client refused to answer what the server wants to know.")
 
 
@@ -77,7 +82,7 @@ class Exchange:
     __slots__ = ("_answers", "_kept", "_question", "_rounds", "_verdict", "case", "client", "open", "request", "state")
 
     def __init__(self, client: Client | None = None) -> None:
-        self.client = client or Nobody()
+        self.client = client or NOBODY
         self.state = State.NEW
         self.case = Case.ANY
         """What the last event meant."""
@@ -89,7 +94,7 @@ class Exchange:
         self._answers: Members = {}
         self._kept: list[Noticed] = []
         self._rounds = 0
-        self._verdict = Verdict(Case.ANY)
+        self._verdict = UNJUDGED
 
     def __repr__(self) -> str:
         return f"<Exchange {self.state.name} {self.request.method if self.request else '-'}>"
@@ -134,11 +139,11 @@ class Exchange:
 
     def acquire(self, called: Called) -> list[Effect]:
         self.request = called.request
-        return [SetTimer(), Acquire()]
+        return [SERVERS_TIME, ACQUIRE]
 
     def send(self, _: Leased) -> list[Effect]:
         assert self.request is not None, "there is no way to ACQUIRING but by Called"
-        return [SetTimer(), SendUpstream(self.request)]
+        return [SERVERS_TIME, SendUpstream(self.request)]
 
     def ask(self, event: NeedsInput) -> list[Effect]:
         self._question = event.question.result
@@ -214,13 +219,20 @@ class Exchange:
     def stream_on(self, notice: Noticed) -> list[Effect]:
         return [Stream(notice)]
 
+    def go_on_waiting(self, _: Heard) -> list[Effect]:
+        return [SetTimer()]
+
+    def pause(self, paused: Paused) -> list[Effect]:
+        return [SetTimer(), Pause(paused.retry)]
+
     def keep(self, notice: Noticed) -> list[Effect]:
         if len(self._kept) < MAX_KEPT:
             self._kept.append(notice)
         return []
 
     def finish(self, finished: Finished) -> list[Effect]:
-        return [*self._unask(), Release(), Reply(finished.outcome)]
+        end: list[Effect] = [RELEASE, Reply(finished.outcome)]
+        return [*self._unask(), *end] if self.open else end
 
     def keep_answer(self, finished: Finished) -> list[Effect]:
         return [Release(), Keep(finished.outcome)]
@@ -304,6 +316,8 @@ TRANSITIONS: dict[tuple[State, type[Event], Case], _Row] = {
     (State.ACQUIRING, Disconnected, Case.ANY): (State.DONE, _X.nothing),
     (State.ACQUIRING, Detached, Case.ANY): (State.ACQUIRING, _X.nothing),
     (State.CALLING, Noticed, Case.ANY): (State.CALLING, _X.stream),
+    (State.CALLING, Heard, Case.ANY): (State.CALLING, _X.go_on_waiting),
+    (State.CALLING, Paused, Case.ANY): (State.CALLING, _X.pause),
     (State.CALLING, NeedsInput, Case.STREAMED): (State.ASKING, _X.ask),
     (State.CALLING, NeedsInput, Case.PARKED): (State.PARKED, _X.park),
     (State.CALLING, NeedsInput, Case.PASSED): (State.DONE, _X.pass_on),

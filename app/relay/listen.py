@@ -23,6 +23,9 @@ UPDATED = "notifications/resources/updated"
 # The member that asks for changes of tasks (the extension of that name).
 TASKS = "taskIds"
 TASK_CHANGED = "notifications/tasks"
+# What older revisions tell of things that outlive their call: on no stream in particular, by an id alone (2025-11-25).
+TASK_STATUS = "notifications/tasks/status"
+COMPLETED = "notifications/elicitation/complete"
 # Resources, or tasks, that one client, or one subscription, can want to hear of.
 MAX_RESOURCES = 1000
 
@@ -53,8 +56,8 @@ class TaskChanged(msgspec.Struct, frozen=True):
     params: Members
 
 
-News = str | Updated | TaskChanged
-"""What a listener is told: a kind of list, a resource, or a task."""
+News = str | Updated | TaskChanged | Noticed
+"""What a listener is told: a kind of list, a resource, a task, or a message that is ready."""
 
 
 def read_filter(params: Members) -> Filter | Fault:
@@ -120,6 +123,8 @@ def told(news: News, ident: bytes = b"") -> Noticed:
             return updated(news.uri, ident)
         case TaskChanged():
             return task_changed(news, ident)
+        case Noticed():
+            return news
         case _:
             return changed(news, ident)
 

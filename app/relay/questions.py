@@ -94,20 +94,23 @@ def without_error(question: Read, given: Given) -> Given:
 
 def of_error(error: PeerError) -> Members | None:
     """The questions in the error that sends a person to addresses (2025-11-25); None when it is another one."""
-    members = members_of(error.raw) or {}
-    if bytes(members.get("code", b"")) != b"%d" % URL_REQUIRED:
-        return None
-    try:
-        found = msgspec.json.decode(
-            (members_of(members.get("data", b"")) or {}).get("elicitations", b""), type=list[Members]
-        )
-    except msgspec.DecodeError:
-        return None
     asked: Members = {}
-    for number, elicitation in enumerate(found, 1):
+    for number, elicitation in enumerate(elicitations_in(error), 1):
         params = {name: value for name, value in elicitation.items() if name != "elicitationId"}
         asked[f"elicitation-{number}"] = to_raw(Read(ELICITATION, {**params, "mode": _raw("url")}))
     return asked or None
+
+
+def elicitations_in(error: PeerError) -> list[Members]:
+    """What that error wants to be done first; nothing where it is another one."""
+    members = members_of(error.raw) or {}
+    if bytes(members.get("code", b"")) != b"%d" % URL_REQUIRED:
+        return []
+    try:
+        data = members_of(members.get("data", b"")) or {}
+        return msgspec.json.decode(data.get("elicitations", b""), type=list[Members])
+    except msgspec.DecodeError:
+        return []
 
 
 def _raw(value: object) -> msgspec.Raw:

@@ -3,7 +3,6 @@
 Pure: sealing is an argument. 2025-11-25 "Tasks" (asked for by the client, between legacy peers) and the extension
 `io.modelcontextprotocol/tasks` (the server's choice, between modern peers). A server sees one gateway, so a task's id
 alone would open it to everybody behind us: clients get ids of ours, good for one principal and naming the server.
-Their list is not offered: nobody could say which of a server's tasks are whose.
 """
 
 from collections.abc import Callable
@@ -19,6 +18,8 @@ from app.relay.events import Result
 
 EXTENSION = PREFIX + "tasks"
 RELATED = PREFIX + "related-task"
+# How a task can end.
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
 METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel", "tasks/result"})
 # Said of no such task, of another's, and of one whose server is hidden alike.
 UNKNOWN = Fault(Kind.INVALID_PARAMS, "Unknown task.")
@@ -27,8 +28,8 @@ UNDECLARED = Fault(
     f"This request needs the client capability `extensions.{EXTENSION}`.",
     data={"requiredCapabilities": {"extensions": {EXTENSION: {}}}},
 )
-# What of 2025-11-25 is offered.
-OFFERED: dict[str, object] = {"cancel": {}, "requests": {"tools": {"call": {}}}}
+# What of 2025-11-25 is offered. The list is our own, so that it takes no server that has one.
+OFFERED: dict[str, object] = {"list": {}, "requests": {"tools": {"call": {}}}}
 
 # One text for one plain text and binding, always the same; and back, None where anything is altered.
 Seal = Callable[[bytes, bytes], str]
@@ -68,6 +69,17 @@ def offers(capabilities: Members, era: Era) -> bool:
     return "call" in (members_of(requests.get("tools", b"")) or {})
 
 
+def cancels(capabilities: Members) -> bool:
+    """Whether a server with these capabilities lets its tasks be cancelled (2025-11-25)."""
+    return "cancel" in (members_of(capabilities.get("tasks", b"")) or {})
+
+
+def alone(tool: Members, capabilities: Members) -> bool:
+    """Whether a server of 2025-11-25 with these capabilities runs this tool as a task and not otherwise."""
+    execution = members_of(tool.get("execution", b"")) or {}
+    return text_of(execution.get("taskSupport")) == "required" and offers(capabilities, Era.LEGACY)
+
+
 def declared(capabilities: msgspec.Raw | None) -> bool:
     """Whether a modern client's capabilities have the extension."""
     if capabilities is None or EXTENSION.encode() not in bytes(capabilities):
@@ -90,6 +102,11 @@ def renamed(result: Result, rename: Rename) -> Result:
         inner = with_id(held, rename) if path is None else _within(held, path, rename)
         changed = {**changed, holder: _raw(inner)}
     return Result(_raw(changed), result.era)
+
+
+def made_or_asked(members: Members) -> str | None:
+    """The id of the task that an older server's result is about: one that was made, or one that was asked for."""
+    return id_in(members_of(members.get("task", b"")) or members)
 
 
 def id_in(members: Members) -> str | None:

@@ -34,9 +34,9 @@ _TO_ITEM: dict[Era, Callable[[Members], Members]] = {
     Era.LEGACY: downstream_legacy.to_item,
     Era.MODERN: downstream_modern.to_item,
 }
-_LIST_RESULT: dict[Era, Callable[[str, bytes, Hint], bytes]] = {
-    Era.LEGACY: downstream_legacy.list_result,
-    Era.MODERN: downstream_modern.list_result,
+_LIST_FRAME: dict[Era, Callable[[str, Hint], tuple[bytes, bytes]]] = {
+    Era.LEGACY: downstream_legacy.list_frame,
+    Era.MODERN: downstream_modern.list_frame,
 }
 
 
@@ -90,12 +90,20 @@ class View:
         offers = source.catalog is None or "resources" in source.catalog.capabilities
         return offers and decide(self._grant, source.server, None, uri)
 
-    def list_result(self, listing: Listing, era: Era, hint: Hint = UNHINTED) -> bytes:
-        """The `result` of a list method, ready to send; `hint` says how long it stays good."""
+    def list_pieces(self, listing: Listing, era: Era, hint: Hint = UNHINTED) -> tuple[bytes, bytes, bytes]:
+        """The `result` of a list method in pieces, of which the large one is ready-made; `hint`: how long it is good.
+
+        In pieces, since a copy of a long list costs more than all else that its answer takes.
+        """
         rendered = self._rendered.get((listing, era))
         if rendered is None:
             rendered = self._rendered[listing, era] = self._render(listing, era)
-        return _LIST_RESULT[era](LISTED[listing], rendered, hint)
+        before, after = _LIST_FRAME[era](LISTED[listing], hint)
+        return before, rendered, after
+
+    def list_result(self, listing: Listing, era: Era, hint: Hint = UNHINTED) -> bytes:
+        """The same in one piece."""
+        return b"".join(self.list_pieces(listing, era, hint))
 
     def count(self, server: str, listing: Listing) -> int:
         """How many of `server`'s items are in the list."""
@@ -115,9 +123,13 @@ class View:
 
     def task_capabilities(self, era: Era) -> dict[str, dict[str, object]]:
         """What is offered of tasks in that era's form, where a visible server has them in it."""
-        if not any(source.catalog and tasks.offers(source.catalog.capabilities, era) for source in self.sources):
+        told = [source.catalog.capabilities for source in self.sources if source.catalog]
+        able = [capabilities for capabilities in told if tasks.offers(capabilities, era)]
+        if not able:
             return {}
-        return {"extensions": {tasks.EXTENSION: {}}} if era is Era.MODERN else {"tasks": tasks.OFFERED}
+        if era is Era.MODERN:
+            return {"extensions": {tasks.EXTENSION: {}}}
+        return {"tasks": tasks.OFFERED | {"cancel": {}} if any(map(tasks.cancels, able)) else tasks.OFFERED}
 
     @property
     def lasting_capabilities(self) -> dict[str, dict[str, object]]:

@@ -44,7 +44,7 @@ def create_app() -> object:
     )
     inner = Litestar(plugins=[plugin], openapi_config=None, logging_config=None)
     app = with_gate(
-        with_cors(inner, plugin.guards.allows_origin),
+        plugin.with_lane(with_cors(inner, plugin.guards.allows_origin)),
         (route.path_format for route in inner.routes),
         settings.path_prefixes,
         handover.came_by,

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-FORMATS = ("text", "json")
 MASK = "***"
 # Chatty below these; MCP_LOG_LEVELS wins.
 QUIET = {

@@ -31,11 +31,11 @@ def become_subreaper() -> bool:
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
-    """We get `number` when `parent` dies: at once if it is dead already."""
-    _prctl(_PR_SET_PDEATHSIG, number)
+def die_with(parent: int) -> None:
+    """We get SIGTERM when `parent` dies: at once if it is dead already."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
-        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def dying_with_us(argv: list[str]) -> list[str]:
@@ -73,12 +73,12 @@ def descendants(roots: Collection[int]) -> list[Process]:
     return found
 
 
-def end_descendants(spare: Collection[int] = (), seconds: float = 2.0) -> int:
+def end_descendants(spare: Collection[int] = ()) -> int:
     """SIGKILL for every descendant of ours but the children in `spare` and theirs; returns how many were left to end.
 
-    Blocks until they are gone, at most `seconds`: a process in an uninterruptible sleep outlasts any wait.
+    Blocks until they are gone, at most two seconds: a process in an uninterruptible sleep outlasts any wait.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + 2
     ended: set[tuple[int, int]] = set()
     while True:
         roots = [pid for pid in children() if pid not in spare]

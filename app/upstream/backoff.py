@@ -76,5 +76,5 @@ class Backoff:
         return isinstance(fault, HttpRefusal) and fault.status in {401, 403}
 
     def _too_often(self) -> bool:
-        burst = len(self._starts) == BURST and self._clock() - self._starts[0] <= BURST_SECONDS
+        burst = len(self._starts) == BURST and self._starts[-1] - self._starts[0] <= BURST_SECONDS
         return bool(self.failures) and (self.tripped or burst)

@@ -8,6 +8,7 @@ dropped (PROTOCOL.md sections 5 and 8).
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -19,6 +20,7 @@ from app.relay.events import (
     Finished,
     Given,
     Noticed,
+    Paused,
     PeerError,
     Request,
     Result,
@@ -51,6 +53,11 @@ _NO_HEADERS: dict[str, str] = {}
 _NOISE_LOGGED = 5
 
 
+@lru_cache(maxsize=64)
+def _encoded(method: str) -> bytes:
+    return msgspec.json.encode(method)
+
+
 class Connection:
     """`Receiver` of one transport. Until `adopt` it speaks the era it was made with, for negotiation alone.
 
@@ -79,11 +86,10 @@ class Connection:
         self._on_closed = on_closed
         self._pending: dict[int, Sink] = {}
         self._next_id = 1
-        self._methods: dict[str, bytes] = {}
         self._legacy_headers: dict[str, str] = _NO_HEADERS
         self._noise = 0
         self._on_failed: Callable[[Fault, int], None] | None = None
-        self._waiting: set[int] = set()
+        self._standing: dict[int, Callable[[], None]] = {}
         self.inquiries = Inquiries(server, self._write_answer)
         """What the server asks of its client."""
         self.heard = 0
@@ -119,10 +125,7 @@ class Connection:
         on_closed: Callable[[Fault], None],
         on_failed: Callable[[Fault, int], None] | None = None,
     ) -> None:
-        """Say who hears of changes and of the end from here on; an end that already came is told at once.
-
-        `on_failed` hears of each request that got no answer, and how many did in a row.
-        """
+        """Who hears of changes and of the end from here on; `on_failed`: of each request without an answer in a row."""
         self.unasked.on_changed, self._on_closed, self._on_failed = on_changed, on_closed, on_failed
         if self.fault:
             on_closed(self.fault)
@@ -151,16 +154,15 @@ class Connection:
         self._pending[request_id] = sink
 
         def then(event: UpstreamEvent) -> None:
-            if isinstance(event, Noticed) or request_id not in self._waiting:
+            if isinstance(event, Noticed) or self._standing.pop(request_id, None) is None:
                 return
-            self._waiting.discard(request_id)
             if request_id not in self._pending:
                 return  # the session has ended
             params = upstream_legacy.to_params(request, request_id)
             body = self._body(request_id, request.method, params)
             self.transport.send(Outgoing(request.method, body, request_id, self._legacy_headers))
 
-        self._waiting.add(request_id)
+        self._standing[request_id] = lambda: None
         self._write("logging/setLevel", b'{"level":"%b"}' % level.encode(), self._legacy_headers, then)
         return request_id
 
@@ -168,13 +170,23 @@ class Connection:
         """The answer is wanted no more: tell the server, forget the request. Unknown ids are ignored."""
         if self._pending.pop(request_id, None) is None:
             return
-        if request_id in self._waiting:
-            self._waiting.discard(request_id)
+        if (instead := self._standing.pop(request_id, None)) is not None:
+            instead()
             return
         if not self.transport.cancels_by_closing:
             params = msgspec.json.encode({"requestId": request_id, "reason": reason})
             self.notify("notifications/cancelled", params)
         self.transport.abandon(request_id)
+
+    def hold(self, request_id: int, sink: Sink, instead: Callable[[], None]) -> None:
+        """A request stands for what is done in its name, answered or not, until `settle`; `instead` is its cancel."""
+        self._pending[request_id] = sink
+        self._standing[request_id] = instead
+
+    def settle(self, request_id: int) -> None:
+        """What was done in the name of a request is over; nothing is told."""
+        self._pending.pop(request_id, None)
+        self._standing.pop(request_id, None)
 
     def answer(self, key: str, given: Given) -> None:
         """The client's answer to what the server asked under `key`. Unknown keys are ignored."""
@@ -182,7 +194,7 @@ class Connection:
 
     def notify(self, method: str, params: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         """Send a notification; `params` is JSON, nothing for none. `headers` go beside those of the era."""
-        body = b'{"jsonrpc":"2.0","method":%b%b}' % (self._encoded(method), b',"params":' + params if params else b"")
+        body = b'{"jsonrpc":"2.0","method":%b%b}' % (_encoded(method), b',"params":' + params if params else b"")
         self.transport.send(Outgoing(method, body, None, {**self._legacy_headers, **(headers or {})}))
 
     def tell(self, request: Request) -> None:
@@ -231,15 +243,11 @@ class Connection:
         try:
             return await reply.outcome(method, timeout)
         finally:
-            if not reply.came:
-                self._withdraw(request_id, method)
-
-    def _withdraw(self, request_id: int, method: str) -> None:
-        if method in _NEVER_CANCELLED:
-            self._pending.pop(request_id, None)
-            self.transport.abandon(request_id)
-        else:
-            self.cancel(request_id, "The answer is not needed any more.")
+            if not reply.came and method in _NEVER_CANCELLED:
+                self.settle(request_id)
+                self.transport.abandon(request_id)
+            elif not reply.came:
+                self.cancel(request_id, "The answer is not needed any more.")
 
     def _write(self, method: str, params: bytes, headers: dict[str, str], sink: Sink) -> int:
         request_id = self._next_id
@@ -252,15 +260,7 @@ class Connection:
         return request_id
 
     def _body(self, request_id: int, method: str, params: bytes) -> bytes:
-        return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, self._encoded(method), params)
-
-    def _encoded(self, method: str) -> bytes:
-        encoded = self._methods.get(method)
-        if encoded is None:
-            encoded = msgspec.json.encode(method)
-            if len(self._methods) < 64:
-                self._methods[method] = encoded
-        return encoded
+        return b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (request_id, _encoded(method), params)
 
     # What the transport calls.
 
@@ -287,6 +287,10 @@ class Connection:
         if request_id is not None and request_id not in self.unasked.feeds and self._on_failed:
             self._failures += 1
             self._on_failed(fault, self._failures)
+
+    def paused(self, request_id: int, retry: int) -> None:
+        if sink := self._pending.get(request_id):
+            sink(Paused(retry))
 
     def lost(self, fault: Fault) -> None:
         log.warning("server=%s %s pending=%d", self.server, fault.message, len(self._pending))
@@ -337,14 +341,8 @@ class Connection:
             self.inquiries.withdrawn(params)
         else:
             if origin is None and method == MESSAGE:
-                origin = self._speaking()
+                origin = self.inquiries.newest(self._pending)
             self.unasked.take(method, params, self.era, self._pending, origin)
-
-    def _speaking(self) -> int | None:
-        """The call that a message without a stream is of, where the session is in one client's hands: its newest."""
-        attribute = self.inquiries.attribute
-        candidates = [ident for ident in (attribute() if attribute else None) or () if ident in self._pending]
-        return candidates[-1] if candidates else None
 
     def _asked(self, method: str, ident: float | str, params: msgspec.Raw, origin: int | None) -> None:
         if self.era is Era.MODERN:

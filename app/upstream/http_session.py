@@ -40,6 +40,7 @@ _MIRRORED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-se
 # RFC 9110, sections 5.1 and 5.5; the client would write anything.
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_UNFINISHED = frozenset({End.EXHAUSTED, End.BROKEN})
 # Statuses that say more than a JSON-RPC error beside them.
 _TELLING = frozenset({401, 403, 407, 429, 502, 503, 504})
 
@@ -141,8 +142,10 @@ class HttpSession:
             return event.event == MESSAGE and bool(event.data) and self._deliver(event.data, message, request_id)
 
         end, attempts = await self._pumped(response, decoder, take), 0
-        while end is End.EXHAUSTED and decoder.last_id and self._legacy and attempts < RESUME_ATTEMPTS:
+        while end in _UNFINISHED and decoder.last_id and self._legacy and attempts < RESUME_ATTEMPTS:
             # The server let go of the connection, not of the request: it gave us a place to go on from.
+            if end is End.EXHAUSTED and decoder.retry is not None:
+                self._receiver.paused(request_id, decoder.retry)
             await asyncio.sleep(pause(decoder.retry, FIRST_DELAY))
             decoder, before = Decoder(MESSAGE_LIMIT, decoder.last_id, decoder.retry), decoder.last_id
             async with self._get(before) as resumption:
@@ -152,7 +155,7 @@ class HttpSession:
             attempts = attempts + 1 if decoder.last_id == before else 0
         if end is End.OVERFLOWED:
             self._receiver.failed(request_id, self._too_large())
-        elif end is End.EXHAUSTED:
+        elif end in _UNFINISHED:
             self._receiver.failed(request_id, self.fault(Kind.CLOSED, "ended its answer before it was complete"))
 
     async def _pumped(self, response: ClientResponse, decoder: Decoder, take: Take) -> End:
@@ -160,7 +163,7 @@ class HttpSession:
             return await pump(response, decoder, take)
         except FAILURES as error:
             log.debug("server=%s stream broke off: %s", self._spec.name, describe(error))
-            return End.EXHAUSTED
+            return End.BROKEN
 
     async def _refused(self, message: Outgoing, response: ClientResponse) -> None:
         status, retry_after = response.status, response.headers.get("retry-after")

@@ -40,6 +40,7 @@ class End(Enum):
 
     ANSWERED = "answered"
     EXHAUSTED = "exhausted"
+    BROKEN = "broken"
     OVERFLOWED = "overflowed"
 
 

@@ -73,6 +73,11 @@ class Inquiries:
         if sink is not None:
             self._put(key, question, sink)
 
+    def newest(self, pending: Mapping[int, Sink]) -> int | None:
+        """The call that a message without a stream is of, where the session is in one client's hands."""
+        candidates = [ident for ident in (self.attribute() if self.attribute else None) or () if ident in pending]
+        return candidates[-1] if candidates else None
+
     def called(self, sink: Sink) -> None:
         """A call begins: what was asked before there was one is asked of its client."""
         for key, each in self._open.items():

@@ -112,7 +112,7 @@ class Interactive:
             await anyio.sleep(IDLE / 12)
             before = time.monotonic() - IDLE
             for session in self.sessions:
-                if not session.users and session.idle_since <= before:
+                if session.idle(before):
                     self._drop(session)
 
     def _join(self, asker: Asker) -> Lease | None:

@@ -81,6 +81,10 @@ class Session:
     def users(self) -> int:
         return len(self._borrowed)
 
+    def idle(self, before: float) -> bool:
+        """Whether nobody has used it since `before`, and nothing is left to be said in it."""
+        return not self.users and self.idle_since <= before and not self.connection.unasked.awaited.waits
+
     def yields(self, before: float) -> bool:
         """Ask the calls to give way of which each has waited for its client since `before`; whether all have."""
         idle = all(lease.asks_since <= before for lease in self._borrowed)

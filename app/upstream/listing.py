@@ -53,10 +53,10 @@ class _Listed(msgspec.Struct, frozen=True):
 _NOTHING = _Listed()
 
 
-async def list_all(connection: Connection, negotiated: Negotiated, timeout: float = METHOD_TIMEOUT) -> ServerCatalog:
-    """Drain every list, `timeout` seconds a page. Raises `UpstreamError` when a page fails or the bounds are passed."""
+async def list_all(connection: Connection, negotiated: Negotiated) -> ServerCatalog:
+    """Drain every list. Raises `UpstreamError` when a page fails or the bounds are passed."""
     tools, prompts, resources, templates = [
-        await _list(connection, kind, timeout) if kind.capability in negotiated.capabilities else _NOTHING
+        await _list(connection, kind) if kind.capability in negotiated.capabilities else _NOTHING
         for kind in (TOOLS, PROMPTS, RESOURCES, TEMPLATES)
     ]
     hints: dict[str, Hint] = {}
@@ -74,14 +74,14 @@ async def list_all(connection: Connection, negotiated: Negotiated, timeout: floa
     )
 
 
-async def _list(connection: Connection, kind: Kinds, timeout: float) -> "_Listed":
+async def _list(connection: Connection, kind: Kinds) -> "_Listed":
     items: list[Item] = []
     keys: set[str] = set()
     cursors: set[bytes] = set()
     params: Members = {}
     hints: list[Hint] = []
     for _ in range(MAX_PAGES):
-        outcome = await connection.call(Request(kind.method, params, {}), timeout)
+        outcome = await connection.call(Request(kind.method, params, {}), METHOD_TIMEOUT)
         if isinstance(outcome, PeerError):
             if not cursors and _code(outcome.raw) == METHOD_NOT_FOUND:
                 # Advertised and not there: a plain answer that there are none, and no failure.

@@ -124,7 +124,7 @@ class Pool:
             await anyio.sleep(IDLE_SECONDS / 12)
             before = time.monotonic() - IDLE_SECONDS
             for slot, session in list(self._sessions.items()):
-                if not session.users and session.idle_since <= before:
+                if session.idle(before):
                     del self._sessions[slot]
                     await session.connection.transport.close()
 

@@ -33,6 +33,9 @@ class Receiver(Protocol):
     def failed(self, request_id: int | None, fault: Fault) -> None:
         """Request `request_id` got no answer and never will; None: an id-less message could not be delivered."""
 
+    def paused(self, request_id: int, retry: int) -> None:
+        """The server let go of the request's stream and will be asked for the rest in `retry` milliseconds."""
+
     def lost(self, fault: Fault) -> None:
         """A message was dropped unread and nobody knows whose answer it was: every pending request fails."""
 

@@ -15,6 +15,7 @@ from app.protocol.versions import Era
 from app.relay.events import Noticed, Sink
 from app.relay.listen import ACKNOWLEDGED, SUBSCRIPTION_ID, TASK_CHANGED, UPDATED
 from app.relay.logs import MESSAGE, named
+from app.upstream.awaited import NAMED_BY, Awaited
 from app.upstream.logging_level import LoggingLevel
 from app.upstream.wire import ABSENT, subscription_id
 
@@ -46,6 +47,7 @@ class Unasked:
         self.on_updated: Callable[[str | None], None] | None = None
         self.feeds: dict[int, Feed] = {}
         self.logs = LoggingLevel()
+        self.awaited = Awaited()
         self._server = server
 
     def __repr__(self) -> str:
@@ -68,6 +70,8 @@ class Unasked:
         elif kind := CHANGES.get(method):
             if self.on_changed:
                 self.on_changed(kind)
+        elif method in NAMED_BY:
+            self.awaited.take(method, params)
         elif origin is not None and origin in pending and is_foreign(method):
             pending[origin](Noticed(method, params))
 

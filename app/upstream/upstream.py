@@ -40,6 +40,7 @@ class State(Enum):
     run, as wanted.
     """
 
+    __hash__ = object.__hash__  # each list looks at the state of every server
     STARTING = "starting"
     READY = "ready"
     DEGRADED = "degraded"

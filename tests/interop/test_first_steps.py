@@ -16,7 +16,7 @@ LIST = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_curl_of_the_contract_lists_the_tools(endpoint: str) -> None:
     argv = ["curl", "-sS", "-H", f"Authorization: Bearer {KEY}", "-H", "Content-Type: application/json"]
-    done = subprocess.run([*argv, "-d", LIST, endpoint], capture_output=True, check=True, timeout=10)
+    done = subprocess.run([*argv, "-d", LIST, endpoint], capture_output=True, check=True, timeout=30)
     answer = json.loads(done.stdout)
     assert answer["id"] == 1
     assert "filesystem__read_file" in names(answer["result"]["tools"])

@@ -19,7 +19,7 @@ from app.upstream.streamable_http import StreamableHttpTransport
 from app.upstream.transport import Outgoing, Transport
 from tests.support.programs import SERVERS, listening
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 MODERN = "2026-07-28"
 
 
@@ -52,6 +52,7 @@ class Wire:
         self.era = era
         self.messages: list[dict[str, Any]] = []
         self.failures: dict[int | None, Fault] = {}
+        self.pauses: list[tuple[int, int]] = []
         self.over: Fault | None = None
         self._next = 1
         self._news = anyio.Event()
@@ -65,6 +66,9 @@ class Wire:
         if not self._answer(request_id):
             self.failures[request_id] = fault
         self._tell()
+
+    def paused(self, request_id: int, retry: int) -> None:
+        self.pauses.append((request_id, retry))
 
     def lost(self, fault: Fault) -> None:
         raise AssertionError(fault)

@@ -22,6 +22,8 @@ ONCE: dict[type[events.Event], events.Event] = {
     events.Called: events.Called(events.Request("tools/call", {}, {})),
     events.Leased: events.Leased(),
     events.Noticed: events.Noticed("notifications/progress", msgspec.Raw()),
+    events.Heard: events.Heard(),
+    events.Paused: events.Paused(500),
     events.Finished: events.Finished(RESULT),
     events.Failed: events.Failed(FAULT),
     events.Lost: events.Lost(),

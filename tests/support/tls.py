@@ -64,7 +64,7 @@ class Tls:
 
     def connect(self, context: ssl.SSLContext | None = None, name: str | None = "") -> ssl.SSLSocket:
         """A handshake; `name`: another SNI, or None. Raises `ssl.SSLError`."""
-        raw = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         try:
             return (context or self.context()).wrap_socket(raw, server_hostname=self.name if name == "" else name)
         except BaseException:

@@ -193,6 +193,16 @@ async def test_white_space_around_and_base64_of_a_routing_header_are_the_same_va
 
 
 @pytest.mark.requirement("http.unsupported")
+async def test_a_revision_of_ten_kilobytes_is_unknown_and_too_long_a_header_for_nginx(client: MakeCaller) -> None:
+    caller, version = client("modern"), "9" * 10_000
+    headers = [(n, version if n == "MCP-Protocol-Version" else v) for n, v in caller.headers("tools/list")]
+    body = {**caller.body("tools/list", None, "v"), "params": {"_meta": {META + "protocolVersion": version}}}
+    answer = await caller.post(json.dumps(body).encode(), headers)
+    refusal(answer, 400, -32600 if answer.header("server") == "nginx" else -32022)
+    await still_works(caller)
+
+
+@pytest.mark.requirement("http.unsupported")
 @pytest.mark.parametrize(
     "version", ["1900-01-01", "2027-01-01", "2026-07-28, 2025-11-25", "draft", "\xe9", "2026-07-28x"]
 )

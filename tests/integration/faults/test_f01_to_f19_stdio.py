@@ -89,9 +89,13 @@ async def test_f01_f17_calls_of_a_dead_server_fail_at_once_and_say_why_and_nobod
 async def test_f02_a_crash_loop_is_five_starts_further_and_further_apart_and_then_calls_fail_within_5_ms(
     place: Place,
 ) -> None:
-    await asyncio.to_thread(place.reaches, "dying", "failed", 30)
-    starts = [float(line) for line in (place.keys.parent / "starts").read_text().split()]
-    assert len(starts) == 5 or starts[5] - starts[4] > 30, "then one a minute"
+    def noted() -> list[float]:
+        return [float(line) for line in (place.keys.parent / "starts").read_text().split()]
+
+    starts = await asyncio.to_thread(eventually, lambda: len(noted()) >= 5 and noted(), 60, "five starts")
+    if starts[4] - starts[0] < 9:  # no circuit breaks where five starts take a machine longer than ten seconds
+        await asyncio.to_thread(place.reaches, "dying", "failed")
+        assert len(noted()) == 5 or noted()[5] - noted()[4] > 30, "then one a minute"
     for due, apart in zip((0.5, 1, 2, 4), (b - a for a, b in pairwise(starts[:5])), strict=True):
         assert due <= apart
         assert kept(apart, due * 1.25 + 0.75)

@@ -32,8 +32,42 @@ def test_a_failed_step_is_named_and_the_others_run(
 
     monkeypatch.setattr(checks, "STEPS", {"one": ["note", "bad"], "two": ["note", "good"], "pytest": ["note", "good"]})
     assert checks.run(steps, "/usr/bin:/bin", []) == 1
-    assert (steps / "noted").read_text() == "bad\ngood\ngood\n"
+    assert (steps / "noted").read_text().startswith("bad\ngood\ngood ")
     assert capfd.readouterr().out.splitlines()[-1] == "FAILED: one"
+
+
+# Ends as pytest does, in the words of the run that it is.
+TWO_RUNS = """#!/bin/sh
+case "$*" in *--ignore=*) said=$FIRST ;; *) said=$SECOND ;; esac
+echo "==== $said in 1.23s ===="
+case "$said" in *failed* | *error*) exit 1 ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "both"),
+    [
+        (("40 passed, 2 skipped", "6 passed, 1 skipped"), "46 passed, 3 skipped"),
+        (("1 failed, 40 passed", "6 passed"), "1 failed, 46 passed"),
+        (("40 passed", "5 passed, 2 errors"), "45 passed, 2 error"),
+    ],
+)
+def test_all_tests_are_two_runs_at_once_and_their_results_one_sum(
+    steps: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    said: tuple[str, str],
+    both: str,
+) -> None:
+    import checks
+
+    (steps / ".venv/bin/note").write_text(TWO_RUNS)
+    monkeypatch.setattr(checks, "STEPS", {"pytest": ["note", "good"]})
+    monkeypatch.setenv("FIRST", said[0])
+    monkeypatch.setenv("SECOND", said[1])
+    assert checks.run(steps, "/usr/bin:/bin", []) == ("failed" in both or "error" in both)
+    out = capfd.readouterr().out
+    assert out.index(said[0]) < out.index(said[1]) < out.index(f"== all tests: {both}\n")
 
 
 def test_pytest_is_last_so_that_its_summary_closes_the_output() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -119,3 +120,36 @@ async def test_a_call_answered_in_json_has_no_stream_to_keep(client: Caller) -> 
     assert reply.answer.header("content-type") == "application/json"
     async with await client.wire() as wire:
         assert (await resume(client, wire, "1-0")).status == 400
+
+
+async def listed(client: Caller) -> bool:
+    return "w__resume" in [tool["name"] for tool in (await client.ask("tools/list")).result["tools"]]
+
+
+async def test_a_stream_that_the_server_lets_go_of_is_let_go_of_and_its_client_comes_back_for_the_rest(
+    client: Caller,
+) -> None:
+    await until(lambda: listed(client), "the remote server is listed")
+    await client.initialize()
+    async with client.open("tools/call", {"name": "w__resume"}, ident="it") as wire:
+        assert (await wire.head()).is_stream
+        said = b"".join([piece async for piece in wire.pieces()])
+        assert said.endswith(b"retry: 50\n\n"), said
+        assert b"resumed" not in said
+        [last] = re.findall(rb"id: (\S+)", said)
+    async with await client.wire() as wire:
+        assert (await resume(client, wire, last.decode())).status == 200
+        ((_, answer),) = await events(wire, 1)
+        assert json.loads(answer)["id"] == "it"
+        assert json.loads(answer)["result"]["content"][0]["text"] == "resumed"
+        assert [piece async for piece in wire.pieces()] == []
+
+
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28", ""])
+async def test_a_client_that_could_not_come_back_has_one_whole_answer(client: Caller, version: str) -> None:
+    await until(lambda: listed(client), "the remote server is listed")
+    if version == "2026-07-28":
+        client.era = "modern"
+    elif version:
+        await client.initialize(version)
+    assert (await client.call("w__resume")).text == "resumed"

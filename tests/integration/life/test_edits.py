@@ -28,7 +28,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 async def test_an_edit_that_fails_its_handshake_is_kept_out_and_shown(place: Place) -> None:
     pid = (await place.call("steady", "whoami")).text
     place.write(STEADY | {"steady": {"command": "/nonexistent/server"}})
-    eventually(lambda: place.details("steady").get("rejected"), 10, "the edit is rejected")
+    eventually(lambda: place.details("steady").get("rejected"), what="the edit is rejected")
     assert place.state("steady") == "ready"
     assert (await place.call("steady", "whoami")).text == pid
 
@@ -76,4 +76,4 @@ def test_sighup_reloads_without_a_watch() -> None:
     with running_gateway({"mcpServers": {}}) as gateway:
         (gateway.directory / "mcp_config.json").write_text(text_of(STEADY))
         os.kill(gateway.pid, signal.SIGHUP)
-        eventually(lambda: "config reloaded: start steady, calm" in gateway.log(), 5)
+        eventually(lambda: "config reloaded: start steady, calm" in gateway.log())

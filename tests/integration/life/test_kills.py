@@ -12,6 +12,7 @@ import pytest
 from app.serve.orphans import descendants
 from tests.soak.load import Load, until_listed
 from tests.support.gateway import UNLIMITED, Gateway, running_gateway
+from tests.support.pace import kept
 from tests.support.processes import Seen, eventually, survivors
 from tests.support.programs import SERVERS, workbench
 from tests.support.wire import Caller
@@ -69,14 +70,14 @@ async def pid_serving(gateway: Gateway) -> int:
 
 
 async def killed(gateway: Gateway, name: str) -> float:
-    """Kill it; seconds until a call is answered without anything of the former one, or 10 s."""
+    """Kill it; seconds until a call is answered without anything of the former one, or 40 s."""
     loop = asyncio.get_running_loop()
     former = await pid_serving(gateway)
     victim = await asyncio.to_thread(VICTIMS[name], gateway)
     gateway.note_tree()
     began = loop.time()
     os.kill(victim.pid, signal.SIGKILL)
-    while loop.time() - began < 5 * SERVING_AGAIN:
+    while loop.time() - began < 20 * SERVING_AGAIN:
         # The arbiter's worker serves on for a moment, and so may a worker of nginx: only who comes after them counts.
         if name == "nginx":
             await asyncio.to_thread(eventually, lambda: not victim.alive)
@@ -99,6 +100,7 @@ def config(mark: Path) -> dict[str, object]:
 @pytest.mark.timeout(300)
 async def test_after_each_of_fifty_kills_it_serves_within_two_seconds_and_nothing_is_left(tmp_path: Path) -> None:
     took: dict[str, list[float]] = {name: [] for name in VICTIMS}
+    late: list[str] = []
     with running_gateway(config(tmp_path), keys={KEY: "one"}, env=UNLIMITED, edge=True) as gateway:
         load = Load(gateway, CHILDREN, clients=8)
         await until_listed(gateway, lambda: [*CHILDREN, "stubborn"])
@@ -107,14 +109,15 @@ async def test_after_each_of_fifty_kills_it_serves_within_two_seconds_and_nothin
         async with load.running():
             for name in itertools.islice(itertools.cycle(VICTIMS), KILLS):
                 took[name].append(await killed(gateway, name))
+                if not await asyncio.to_thread(kept, took[name][-1], SERVING_AGAIN):
+                    late.append(f"{name}: {took[name][-1]:.2f} s")
         await until_listed(gateway, lambda: [*CHILDREN, "stubborn"])
-        worst = {name: max(seconds) for name, seconds in took.items()}
         figures = {name: [round(each, 2) for each in seconds] for name, seconds in took.items()}
         print(f"{figures}; meanwhile {load.answered} calls answered, {len(load.failures)} lost")
         # What lost its parent to the last kill and ignores SIGTERM is ended within two seconds.
         eventually(lambda: len(gateway.tree()) <= before, what=f"{before} processes as before: {gateway.tree()}")
         eventually(lambda: not zombies_of(gateway), what=f"no zombies: {zombies_of(gateway)}")
-        assert {name: seconds for name, seconds in worst.items() if seconds >= SERVING_AGAIN} == {}
+        assert late == []
         gateway.stop()
         gateway.assert_nothing_survives()
         assert marked(tmp_path, gateway.directory) == []

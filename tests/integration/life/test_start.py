@@ -9,6 +9,7 @@ import pytest
 from tests.bench.gateway import echo_stdio
 from tests.support.gateway import Gateway, started_gateway
 from tests.support.listeners import caller, listening
+from tests.support.pace import kept
 from tests.support.programs import SERVERS, Entry, workbench
 
 GOOD = {f"good{number}" for number in range(15)}
@@ -53,9 +54,10 @@ async def test_fifteen_good_servers_of_twenty_are_listed_in_three_seconds_and_ea
     began = time.monotonic()
     with started_gateway({"mcpServers": servers}, keys={KEY: "one"}, edge=True) as gateway:
         while (listed := await servers_listed(gateway)) != GOOD:
-            assert time.monotonic() - began < 5 * LISTED_WITHIN, f"{sorted(listed)}\n{gateway.log()}"
+            assert time.monotonic() - began < 20 * LISTED_WITHIN, f"{sorted(listed)}\n{gateway.log()}"
             await asyncio.sleep(0.02)
         took = time.monotonic() - began
+        in_time = await asyncio.to_thread(kept, took, LISTED_WITHIN)
         print(f"{len(GOOD)} good servers of {len(servers)} listed after {took:.2f} s")
         async with (
             listening(caller(gateway, "legacy", KEY)) as old,
@@ -71,4 +73,4 @@ async def test_fifteen_good_servers_of_twenty_are_listed_in_three_seconds_and_ea
             # No second one of any follows: a call of the last to come is answered after all that was to be told.
             assert (await caller(gateway, "modern", KEY).call("hung2__whoami")).text.startswith("hung2 ")
             assert [listener.changes for listener in (old, new)] == [[TOOLS] * len(late)] * 2
-        assert took < LISTED_WITHIN
+        assert in_time, f"{took:.2f} s"

@@ -115,5 +115,9 @@ TRAPS: dict[str, str] = {
     "bytes of 0x80 and more pass raw into the log": _ONE_LINE,
     "an event waits in a buffer": f"{HERE}/test_edge.py::test_an_event_is_passed_on_when_it_is_written",
     "underscored headers are dropped": _AS_SENT,
+    "base64 names dodge a tool's limit": f"{HERE}/test_tool_limits.py::test_names_in_another_form_are_one_tool",
+    "nothing is sent while an answer in JSON is awaited": (
+        f"{HERE}/test_slow_json.py::test_the_answer_follows_white_space_on_a_connection_that_goes_on"
+    ),
 }  # fmt: skip
 """What nginx does otherwise (RELIABILITY.md sections 0 and 4), and the test that would see it."""

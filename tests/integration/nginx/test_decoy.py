@@ -42,7 +42,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     )
     yield opened[0].getsockname()[1]
     running.terminate()
-    assert running.wait(10) == 0
+    assert running.wait(30) == 0
     sockets.close(opened)
 
 

@@ -112,7 +112,7 @@ def served() -> Iterator[tuple[Gateway, int]]:
                 yield gateway, port
             finally:
                 process.terminate()
-                process.wait(10)
+                process.wait(30)
 
 
 async def journal(gateway: Gateway) -> list[str]:
@@ -121,7 +121,7 @@ async def journal(gateway: Gateway) -> list[str]:
     body = json.dumps(Caller("", 0, None).body("tools/call", {"name": "bench__journal", "arguments": {}}, 1)).encode()
     head = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     return json.loads(json.loads(answer.partition(b"\r\n\r\n")[2])["result"]["content"][0]["text"])
 
@@ -177,7 +177,7 @@ async def _lists(port: int) -> bool:
     head = f"GET /health HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {KEY}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode())
     try:
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), 30)
     except TimeoutError:
         return False  # the app is still starting
     finally:

@@ -107,7 +107,7 @@ def test_b58_the_prefix_stands_in_no_log_no_answer_and_no_process_list(hidden: G
         answer = exchange(hidden, sent, patience=20, source=fresh_address())
         assert FIRST.encode() not in answer, answer
         assert b"\r\nlocation:" not in answer.lower()
-    shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True, timeout=10).stdout
+    shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True, timeout=30).stdout
     commands = [
         app(hidden, *command, MCP_HOST="127.0.0.1", **{"MCP_PORT": str(hidden.port)} | more)
         for command, more in (

@@ -3,9 +3,11 @@
 `ANN` and `BOB` are two clients of the gateway; `person` is the SDK's own client, with somebody behind it.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import Any
 
 import httpx2
@@ -19,6 +21,8 @@ ANN = "key-of-ann-0123456789-0123456789abc"
 BOB = "key-of-bob-0123456789-0123456789abc"
 KEYS: dict[str, Any] = {ANN: {"client_id": "ann"}, BOB: {"client_id": "bob"}}
 MODERN = "2026-07-28"
+WIRES = ["files", "remote", "aside", "own"]
+"""The servers with sessions that ask, each reached in another way."""
 Answer = Callable[[str], str | Awaitable[str]]
 
 
@@ -54,6 +58,33 @@ async def person(
         ) as client,
     ):
         yield client, somebody
+
+
+def says(*texts: str) -> Callable[[Any], str]:
+    """The answers of somebody who stays with the last one."""
+    left = chain(texts, repeat(texts[-1]))
+    return lambda _: next(left)
+
+
+async def ask_two_at_once(house: Gateway, server: str, mode: str, eve: str = ANN) -> None:
+    """Two people with a key each (or one) are asked; neither answers before both were, and each hears her own."""
+    both = asyncio.Barrier(2)
+
+    async def answer(params: Any) -> str:
+        async with asyncio.timeout(15):
+            await both.wait()
+        return params.message.rpartition(" ")[2]
+
+    async def ask(key: str, name: str) -> None:
+        async with person(house, answer, mode, key) as (client, somebody):
+            for turn in range(2):
+                result = told(await client.call_tool(f"{server}__ask", {"message": f"you are {name}{turn}"}))
+                assert result[0]["result"]["content"]["text"] == f"{name}{turn}"
+            assert somebody.asked == [f"[{server}] you are {name}{turn}" for turn in range(2)]
+
+    async with asyncio.TaskGroup() as people:
+        people.create_task(ask(ANN, "ann"))
+        people.create_task(ask(eve, "eve"))
 
 
 def told(result: Any) -> Any:

@@ -2,26 +2,20 @@
 
 import asyncio
 import json
-from typing import Any
 
 import pytest
 
-from tests.integration.questions.cast import ANN, BOB, MODERN, person, told
+from tests.integration.questions.cast import ANN, BOB, MODERN, WIRES, ask_two_at_once, person, says, told
 from tests.integration.questions.wire import YES, Modern
 from tests.support.gateway import Gateway
 from tests.support.wire import Json
 
-WIRES = ["files", "remote", "aside", "own"]
 FORM: Json = {
     "method": "elicitation/create",
     "params": {"message": "Sure?", "requestedSchema": {"type": "object", "properties": {"text": {"type": "string"}}}},
 }
 SAMPLING = {"method": "sampling/createMessage", "params": {"messages": [], "maxTokens": 5}}
 TWO = {"questions": [FORM, SAMPLING]}
-
-
-def says(text: str) -> Any:
-    return lambda _: text
 
 
 @pytest.mark.parametrize("mode", [MODERN, "auto"])
@@ -55,23 +49,8 @@ async def test_prompts_and_resources_ask_as_tools_do(house: Gateway) -> None:
 
 @pytest.mark.parametrize("server", WIRES)
 async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(house: Gateway, server: str) -> None:
-    both = asyncio.Barrier(2)
-
-    async def answer(params: Any) -> str:
-        async with asyncio.timeout(30):
-            await both.wait()  # neither answers before both were asked
-        return params.message.rpartition(" ")[2]
-
-    async def ask(key: str, name: str) -> None:
-        async with person(house, answer, MODERN, key) as (client, somebody):
-            for turn in range(2):
-                result = told(await client.call_tool(f"{server}__ask", {"message": f"you are {name}{turn}"}))
-                assert result[0]["result"]["content"]["text"] == f"{name}{turn}"
-            assert somebody.asked == [f"[{server}] you are {name}{turn}" for turn in range(2)]
-
-    async with asyncio.TaskGroup() as people:
-        people.create_task(ask(ANN, "ann"))
-        people.create_task(ask(BOB if server == "own" else ANN, "eve"))  # the same key, another person
+    # Who has a process of her own there, and no session, is known by her key alone.
+    await ask_two_at_once(house, server, MODERN, BOB if server == "own" else ANN)
 
 
 @pytest.mark.requirement("ask.keys")

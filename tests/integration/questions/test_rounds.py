@@ -7,14 +7,9 @@ from typing import Any
 import pytest
 from mcp_types import CreateMessageResult, ElicitResult, ErrorData, TextContent
 
-from tests.integration.questions.cast import ANN, BOB, person
+from tests.integration.questions.cast import ANN, BOB, person, says
 from tests.integration.questions.wire import ALL, YES, Legacy
 from tests.support.gateway import Gateway
-
-
-def says(*texts: str) -> Any:
-    left = list(texts)
-    return lambda _: left.pop(0)
 
 
 def text_of(result: Any) -> str:

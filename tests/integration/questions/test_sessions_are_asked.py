@@ -1,6 +1,5 @@
 """A client with a session is asked by servers with sessions: on the stream of the call that caused it."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,17 +9,12 @@ from mcp.client.session import ClientSession
 from mcp.client.sse import sse_client
 from mcp_types import CreateMessageResult, ErrorData, ListRootsResult, Root, TextContent
 
-from tests.integration.questions.cast import ANN, BOB, Person, person, told
+from tests.integration.questions.cast import ANN, BOB, WIRES, Person, ask_two_at_once, person, says, told
 from tests.integration.questions.wire import YES, Legacy, Stream
 from tests.support.gateway import Gateway
 from tests.support.wire import Wire, until
 
-WIRES = ["files", "remote", "aside", "own"]
 URL = {"message": "Log in", "mode": "url", "url": "https://login.example/", "elicitationId": "e7"}
-
-
-def says(text: str) -> Any:
-    return lambda _: text
 
 
 @pytest.mark.parametrize("server", WIRES)
@@ -33,23 +27,7 @@ async def test_the_sdks_client_is_asked_and_its_answer_reaches_the_server(house:
 
 @pytest.mark.parametrize("server", WIRES)
 async def test_two_people_asked_at_the_same_moment_get_their_own_question_each(house: Gateway, server: str) -> None:
-    both = asyncio.Barrier(2)
-
-    async def answer(params: Any) -> str:
-        async with asyncio.timeout(30):
-            await both.wait()  # neither answers before both were asked
-        return params.message.rpartition(" ")[2]
-
-    async def ask(key: str, name: str) -> None:
-        async with person(house, answer, key=key) as (client, somebody):
-            for turn in range(3):
-                result = told(await client.call_tool(f"{server}__ask", {"message": f"you are {name}{turn}"}))
-                assert result[0]["result"]["content"]["text"] == f"{name}{turn}"
-            assert somebody.asked == [f"[{server}] you are {name}{turn}" for turn in range(3)]
-
-    async with asyncio.TaskGroup() as people:
-        people.create_task(ask(ANN, "ann"))
-        people.create_task(ask(ANN, "eve"))  # the same key, another person
+    await ask_two_at_once(house, server, "legacy")
 
 
 @pytest.mark.parametrize("server", ["files", "remote"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.edge import edge_log, running_behind
-from tests.support.gateway import KEY, Gateway, free_port
+from tests.support.gateway import KEY, UNLIMITED, Gateway, free_port
 from tests.support.tls import Tls, certificate, split
 
 NAME, OTHER = "mcp.example.test", "other.example.test"
@@ -70,8 +70,8 @@ def running_site(
         tls = Tls(port, NAME)
         arguments = ["--tls-port", str(port), "--certificates", str(folder / "certificates/live")]
         arguments += ["--webroot", str(folder / "webroot")]
+        own = {"MCP_DOMAIN": domains, **UNLIMITED}
         with running_behind(
-            "tls", config, keys={KEY: "one"}, edge_env={"MCP_DOMAIN": domains}, app=app, arguments=arguments,
-            live=tls.listens,
+            "tls", config, keys={KEY: "one"}, edge_env=own, app=app, arguments=arguments, live=tls.listens
         ) as gateway:  # fmt: skip
             yield Site(gateway, tls, folder)

@@ -46,7 +46,7 @@ def issued(site: Site, certbot: Certbot) -> Site:
     assert placeholder.issuer == placeholder.subject
     assert certbot.run(f"{NAME}, {OTHER.upper()}"), certbot.words()
     serial = serial_of((site.live / "fullchain.pem").read_bytes())
-    eventually(lambda: site.tls.presents(serial), 10, "the certificate")
+    eventually(lambda: site.tls.presents(serial), what="the certificate")
     site.tls.root = certbot.authority.root()
     return site
 
@@ -82,7 +82,7 @@ async def test_the_sdk_does_the_main_job_over_tls_and_trusts_nobody_else(issued:
         headers = {"Authorization": f"Bearer {KEY}", "Host": NAME}
         url = f"https://127.0.0.1:{issued.tls.port}/mcp"
         async with (
-            httpx2.AsyncClient(headers=headers, verify=root, event_hooks={"request": [named]}, timeout=10) as http,
+            httpx2.AsyncClient(headers=headers, verify=root, event_hooks={"request": [named]}, timeout=30) as http,
             Client(streamable_http_client(url, http_client=http), mode="auto") as client,
         ):
             return [tool.name for tool in (await client.list_tools()).tools]
@@ -111,7 +111,7 @@ async def test_a_renewal_under_load_fails_no_call_and_cuts_no_stream(issued: Sit
         assert await asyncio.to_thread(certbot.run, f"{NAME},{OTHER}"), certbot.words()
         after = file_serial(issued)
         assert after != before
-        await asyncio.to_thread(eventually, lambda: issued.tls.presents(after), 10, "the new one")
+        await asyncio.to_thread(eventually, lambda: issued.tls.presents(after), what="the new one")
         served = load.answered.total()
         await until(load.is_beyond(served + 50), "calls after it", 20)
         async with await wire_to(issued) as other:
@@ -158,7 +158,7 @@ class Load:
     async def _client(self, http2: bool) -> None:
         url, named = f"https://127.0.0.1:{self._site.tls.port}/mcp", {"sni_hostname": NAME}
         trust = self._site.tls.context()
-        async with httpx.AsyncClient(http2=http2, verify=trust, headers=self._headers, timeout=10) as http:
+        async with httpx.AsyncClient(http2=http2, verify=trust, headers=self._headers, timeout=30) as http:
             while not self._over:
                 try:
                     answer = await http.post(url, content=self._body, extensions=named)

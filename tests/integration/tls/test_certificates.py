@@ -16,6 +16,7 @@ import pytest
 
 from tests.integration.tls.site import NAME, write_pair
 from tests.support.gateway import clean_environment, free_port
+from tests.support.pace import kept
 from tests.support.processes import eventually, tree_of
 from tests.support.tls import Tls
 
@@ -39,10 +40,10 @@ class Foreground:
         return self.tls.presented().serial_number
 
     def serves(self, serial: int) -> None:
-        eventually(lambda: self.tls.presents(serial), 10, "that certificate")
+        eventually(lambda: self.tls.presents(serial), what="that certificate")
 
     def says(self, words: str) -> None:
-        eventually(lambda: words in self.log(), 10, words)
+        eventually(lambda: words in self.log(), what=words)
 
     def master(self) -> int:
         return next(seen.pid for seen in tree_of(self.process.pid) if "nginx: master" in seen.command)
@@ -52,15 +53,15 @@ class Foreground:
 def running(folder: Path, *program: str) -> Iterator[Foreground]:
     started = Foreground(folder, program or ("-m", "app"))
     try:
-        eventually(started.tls.listens, 15, "listening")
+        eventually(started.tls.listens, what="listening")
         yield started
         started.process.send_signal(signal.SIGTERM)
-        assert started.process.wait(10) == 0, started.log()
+        assert started.process.wait(30) == 0, started.log()
         assert not list(folder.glob("mcp-proxy-*")), "no key stays behind"
     finally:
         if started.process.poll() is None:
             started.process.kill()
-        started.process.wait(10)
+        started.process.wait(30)
 
 
 Pair = tuple[bytes, bytes]
@@ -115,7 +116,7 @@ def test_a_placeholder_until_there_is_a_certificate_and_its_key_is_for_nginx_alo
         assert len(list(folder.glob("mcp-proxy-*/tls-*"))) == 1, "the placeholder's key is gone"
         assert f"{serial:x}" in nginx.log()
         os.kill(nginx.master(), signal.SIGKILL)
-        eventually(lambda: nginx.tls.listens() and nginx.serial() == serial, 10, "the same after a crash")
+        eventually(lambda: nginx.tls.listens() and nginx.serial() == serial, what="the same after a crash")
 
 
 def test_whatever_is_broken_is_said_once_and_the_former_is_served_on(folder: Path) -> None:
@@ -128,12 +129,12 @@ def test_whatever_is_broken_is_said_once_and_the_former_is_served_on(folder: Pat
         assert nginx.serial() == good
         for count, spoiled in enumerate(BROKEN, 1):
             write(live, spoiled(pair, another))
-            eventually(lambda count=count: nginx.log().count("is not loaded") == count, 10, spoiled.__name__)
+            eventually(lambda count=count: nginx.log().count("is not loaded") == count, what=spoiled.__name__)
             assert nginx.serial() == good
         os.kill(nginx.master(), signal.SIGKILL)
-        eventually(lambda: nginx.tls.listens() and nginx.serial() == good, 10, "the former, after a crash too")
+        eventually(lambda: nginx.tls.listens() and nginx.serial() == good, what="the former, after a crash too")
         write(live, another)
-        eventually(lambda: nginx.serial() != good, 10, "the next good one")
+        eventually(lambda: nginx.serial() != good, what="the next good one")
         errors = [line for line in map(json.loads, nginx.log().splitlines()) if line["level"] == "ERROR"]
         assert [line for line in errors if "is not loaded" in line["message"]] == errors[: len(BROKEN)]
         assert nginx.log().count("is not loaded") == len(BROKEN)
@@ -161,8 +162,10 @@ def test_a_stop_is_bounded_although_a_renewal_is_not(folder: Path) -> None:
             wire.sendall(b"GET / HTTP/1.1\r\nHost:")
             began = time.monotonic()
             nginx.process.send_signal(signal.SIGTERM)
-            assert nginx.process.wait(10) == 0
-            assert 0.9 < time.monotonic() - began < 4
+            assert nginx.process.wait(30) == 0
+            took = time.monotonic() - began
+            assert took > 0.9
+            assert kept(took, 4)
 
 
 def test_one_that_was_not_renewed_in_time_is_named(folder: Path) -> None:

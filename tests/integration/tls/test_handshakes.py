@@ -112,7 +112,7 @@ def test_another_host_within_our_handshake_is_misdirected(site: Site) -> None:
 
 
 def test_plain_http_on_the_tls_port_is_told_so_in_json(site: Site) -> None:
-    with socket.create_connection(("127.0.0.1", site.tls.port), timeout=5) as wire:
+    with socket.create_connection(("127.0.0.1", site.tls.port), timeout=30) as wire:
         wire.sendall(f"GET /mcp HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode())
         head, _, body = wire.recv(65536).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400")
@@ -123,7 +123,7 @@ def test_plain_http_on_the_tls_port_is_told_so_in_json(site: Site) -> None:
 @pytest.mark.parametrize("path", ["/", "/mcp", "/health", "/.well-known/acme-challenge/", "/.well-known/other"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_the_plain_port_tells_nothing(site: Site, method: str, path: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", site.gateway.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", site.gateway.port, timeout=30)
     connection.request(method, path, headers={"Authorization": f"Bearer {KEY}", "Host": NAME})
     answer = connection.getresponse()
     told = answer.status, answer.getheader("location"), answer.getheader("strict-transport-security"), answer.read()
@@ -163,7 +163,7 @@ async def test_a_stream_comes_event_by_event_over_http2(site: Site) -> None:
     process = await asyncio.create_subprocess_exec(*command(held, 1), stdout=subprocess.PIPE)
     assert process.stdout
     # A call that takes long becomes a stream; its first line comes while the call is held.
-    first = await asyncio.wait_for(process.stdout.readline(), 15)
+    first = await asyncio.wait_for(process.stdout.readline(), 30)
     assert first.startswith((b":", b"event:", b"data:", b"id:")), first
     done = await asyncio.create_subprocess_exec(*command(free, 2), stdout=subprocess.PIPE)
     assert b"\n2 200" in (await done.communicate())[0]

@@ -106,7 +106,7 @@ async def test_tasks_are_offered_to_the_clients_whose_revision_has_them_in_the_f
         return reply.result["capabilities"].get("tasks")
 
     assert await extensions("") == await extensions("new") == TASKS
-    assert await tasks("", "2025-11-25") == {"cancel": {}, "requests": {"tools": {"call": {}}}}
+    assert await tasks("", "2025-11-25") == {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
     assert await tasks("", "2025-06-18") is None
 
 
@@ -117,8 +117,7 @@ async def test_requests_about_tasks_need_the_extension_and_a_server_that_has_it(
     reply = await Routed(caller, "x").ask("tasks/get", params)
     assert (reply.status, reply.error["code"]) == (400, -32021)
     assert reply.error["data"] == {"requiredCapabilities": {"extensions": TASKS}}
-    for era, method in (("modern", "tasks/list"), ("modern", "tasks/result"), ("legacy", "tasks/update"),
-                        ("legacy", "tasks/list")):  # fmt: skip
+    for era, method in (("modern", "tasks/list"), ("modern", "tasks/result"), ("legacy", "tasks/update")):
         reply = await client("new", era=era).ask(method, params)
         assert reply.error["code"] == -32601, (era, method)
     reply = await caller.ask("tasks/get", {**params, **ABLE})

@@ -83,28 +83,28 @@ async def test_calls_and_streams_that_are_silent_for_longer_than_the_tunnel_wait
         told = {front: asyncio.Queue[str]() for front in FRONTS}
         listening = [tasks.create_task(visitors[front].listen(told[front])) for front in FRONTS]
         for front in FRONTS:
-            assert await asyncio.wait_for(told[front].get(), 5) == "open"
-        assert await asyncio.wait_for(told["sse"].get(), 5) == "result"
-        assert await asyncio.wait_for(told["modern"].get(), 5) == "notifications/subscriptions/acknowledged"
+            assert await asyncio.wait_for(told[front].get(), 30) == "open"
+        assert await asyncio.wait_for(told["sse"].get(), 30) == "result"
+        assert await asyncio.wait_for(told["modern"].get(), 30) == "notifications/subscriptions/acknowledged"
         calls = {era: tasks.create_task(visitors[era].call("bench__hold", {"label": f"tunnel-{era}"})) for era in ERAS}
         plain = tasks.create_task(legacy.call("bench__hold", {"label": "plain"}, Accept="application/json"))
         assert (await sse.call("bench__hold", {"label": "tunnel-sse"})).status_code == 202
         await asyncio.sleep(form.call)
         for label in ("plain", "tunnel-sse"):
             await modern.call("bench__release", {"label": label})
-        answer = await asyncio.wait_for(plain, 10)
+        answer = await asyncio.wait_for(plain, 30)
         assert answer.status_code == form.plain
         assert form.plain != 200 or text_of(answer) == "released plain"
-        assert await asyncio.wait_for(told["sse"].get(), 10) == "result"
+        assert await asyncio.wait_for(told["sse"].get(), 30) == "result"
         for era in ERAS:
             await modern.call("bench__release", {"label": f"tunnel-{era}"})
-            answer = await asyncio.wait_for(calls[era], 10)
+            answer = await asyncio.wait_for(calls[era], 30)
             assert (answer.status_code, text_of(answer)) == (200, f"released tunnel-{era}")
         await asyncio.sleep(form.quiet - form.call)
         assert all(queue.empty() for queue in told.values()), "nothing was told, and nothing ended"
         assert text_of(await modern.call("growing__grow", {"name": "sprout"})) == "sprout"
         for front in FRONTS:
-            assert await asyncio.wait_for(told[front].get(), 10) == "notifications/tools/list_changed"
+            assert await asyncio.wait_for(told[front].get(), 30) == "notifications/tools/list_changed"
         print(f"longest gaps: {passage.gaps}; connections to the origin: {passage.opened}")
         for task in listening:
             task.cancel()

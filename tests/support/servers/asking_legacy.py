@@ -24,7 +24,9 @@ TOOLS = (
     "withdraw",  # asks, takes it back, and answers once it is told `release`
     "hasty",  # asks, and answers without waiting
     "die",  # asks, and ends its process when `release` comes
-    "login",  # −32042 at first, done when called again
+    "login",  # −32042 at first, done when called again; `id` names what is to be done
+    "visit",  # sends the person to an address by a question; with `finish` it is done before the answer
+    "complete",  # says that what is called `id` is done
     "release",
     "journal",
 )
@@ -42,7 +44,7 @@ class Session:
         self.journal: list[str] = []
         self.aside: Send | None = None
         self.count = 0
-        self.logins = 0
+        self.logins: set[str] = set()
 
     def receive(self, message: Json, send: Send) -> None:
         method, ident, params = message.get("method"), message.get("id"), message.get("params") or {}
@@ -150,13 +152,18 @@ class Session:
                 await asyncio.sleep(arguments.get("after", 0.3))
                 os._exit(3)
             case "login":
-                self.logins += 1
-                if self.logins == 1:
-                    asked = [
-                        {"mode": "url", "elicitationId": "e1", "url": "https://login.example/", "message": "Log in"}
-                    ]
-                    return {"error": {"code": -32042, "message": "Log in first", "data": {"elicitations": asked}}}
+                if (ident := arguments.get("id", "e1")) not in self.logins:
+                    self.logins.add(ident)
+                    told = {"elicitations": [address(ident)]}
+                    return {"error": {"code": -32042, "message": "Log in first", "data": told}}
                 found = "logged in"
+            case "visit":
+                found = await self.ask(send, "elicitation/create", address(arguments["id"]))
+                if arguments.get("finish"):
+                    send(completed(arguments["id"]))
+            case "complete":
+                (self.aside or send)(completed(arguments["id"]))
+                found = "completed"
             case "release":
                 self.released.set()
                 found = "released"
@@ -165,13 +172,19 @@ class Session:
         return {"result": {"content": [{"type": "text", "text": json.dumps(found)}]}}
 
 
+def address(ident: str) -> Json:
+    return {"mode": "url", "elicitationId": ident, "url": "https://login.example/", "message": "Log in"}
+
+
+def completed(ident: str) -> Json:
+    return {"jsonrpc": "2.0", "method": "notifications/elicitation/complete", "params": {"elicitationId": ident}}
+
+
 def form(message: str) -> Json:
     return {"method": "elicitation/create", "params": {"message": message, "requestedSchema": FORM}}
 
 
-async def over_stdio() -> None:
-    session = Session()
-
+async def over_stdio(session: Session) -> None:
     loop = asyncio.get_running_loop()
 
     def send(message: Json) -> None:
@@ -188,7 +201,8 @@ async def over_stdio() -> None:
 class App:
     """Streamable HTTP of 2025-11-25, as raw ASGI."""
 
-    def __init__(self, *, aside: bool) -> None:
+    def __init__(self, *, aside: bool, opens: Callable[[], Session] = Session) -> None:
+        self.opens = opens
         self.sessions: dict[str, Session] = {}
         self.aside = aside
 
@@ -218,7 +232,7 @@ class App:
             await reply(send, 404 if "mcp-session-id" in message else 400)
             return
         if session is None:
-            session = Session()
+            session = self.opens()
             self.sessions[session.id] = session
         if "id" not in message or "method" not in message:
             session.receive(message, lambda _: None)
@@ -263,4 +277,4 @@ if __name__ == "__main__":
 
         listen(App(aside="aside" in sys.argv))
     else:
-        asyncio.run(over_stdio())
+        asyncio.run(over_stdio(Session()))

@@ -66,9 +66,15 @@ def test_a_handshake_without_a_revision_is_told_so(params: dict[str, object]) ->
     assert found.kind is Kind.INVALID_PARAMS
 
 
+def listed(method: str, **params: object) -> bytes:
+    found = answers.listing(VIEW, inbound(method, **params), METHODS[method])
+    assert isinstance(found, tuple)
+    return b"".join(found)
+
+
 def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
     method = METHODS["tools/list"]
-    assert b'"a__x"' in answers.listing(VIEW, inbound("tools/list"), method)
+    assert b'"a__x"' in listed("tools/list")
     found = answers.listing(VIEW, inbound("tools/list", cursor=""), method)
     assert isinstance(found, Fault)
     assert found.kind is Kind.INVALID_PARAMS
@@ -76,8 +82,7 @@ def test_a_list_is_one_page_so_any_cursor_is_unknown() -> None:
 
 def test_a_cursor_of_null_is_none() -> None:
     """Some clients write every member that could be there."""
-    method = METHODS["tools/list"]
-    assert b'"a__x"' in answers.listing(VIEW, inbound("tools/list", cursor=None), method)
+    assert b'"a__x"' in listed("tools/list", cursor=None)
 
 
 @pytest.mark.parametrize("name", ["prompts/list", "completion/complete"])
@@ -97,7 +102,7 @@ def test_what_somebody_offers_or_hides_is_a_method_for_everybody() -> None:
 
 
 def test_a_list_nobody_offers_is_empty_for_a_legacy_client() -> None:
-    assert answers.listing(VIEW, inbound("prompts/list"), METHODS["prompts/list"]) == b'{"prompts":[]}'
+    assert listed("prompts/list") == b'{"prompts":[]}'
 
 
 def test_a_level_is_kept_in_the_session_where_a_server_logs() -> None:

@@ -30,7 +30,7 @@ async def played(member: str, receive: Receive, send: Send) -> None:
 
 async def served(*members: str, wire: Wire | None = None) -> Wire:
     wire = wire or Wire()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await Batch(wire.receive, wire.send).serve(members, played)
     return wire
 
@@ -75,7 +75,7 @@ async def test_an_array_whose_client_was_kept_waiting_begins_with_white_space() 
             await played(member, receive, send)
 
     wire = Wire()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await Batch(wire.receive, wire.send).serve(["slow", "a", "slow", "empty"], kept_waiting)
     assert wire.body.startswith(b"    [")
     assert sorted(json.loads(wire.body)) == ["a", "slow", "slow"]

@@ -39,7 +39,7 @@ class Door:
     ) -> Wire:
         wire = Wire(body)
         found = scope(method, sent, path_params={"name": only} if only else {}, **{"mcp.principal": who}, **more)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.endpoint.serve(found, wire.receive, wire.send)
         return wire
 

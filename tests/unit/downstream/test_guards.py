@@ -76,3 +76,33 @@ async def test_without_a_known_key_there_is_no_way_on_but_for_a_preflight() -> N
     wrong = connection((b"authorization", b"Bearer wrong"))
     assert await refusal(guards().requires_principal, wrong) is Kind.UNAUTHENTICATED
     assert await refusal(guards().requires_principal, connection(method="OPTIONS")) is None
+
+
+def admitted(*headers: tuple[bytes, bytes], **settings: Any) -> Any:
+    return guards(**settings).admits(connection(*headers).scope)
+
+
+KNOWN = key_of(ANN)
+HOST = (b"host", b"127.0.0.1:8080")
+
+
+def test_a_plain_request_of_a_known_caller_needs_no_guard() -> None:
+    assert admitted(HOST, KNOWN) == ANN
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [HOST],
+        [KNOWN],
+        [HOST, (b"authorization", b"Bearer unknown")],
+        [HOST, KNOWN, (b"origin", b"http://localhost")],
+        [HOST, KNOWN, KNOWN],
+        [HOST, HOST, KNOWN],
+        [(b"host", b"a b"), KNOWN],
+        [(b"host", b""), KNOWN],
+        [(b"host", b"rebound.example"), KNOWN],
+    ],
+)
+def test_whatever_is_not_plain_is_for_the_guards_to_judge(headers: list[tuple[bytes, bytes]]) -> None:
+    assert admitted(*headers, allowed_hosts=("127.0.0.1",)) is None

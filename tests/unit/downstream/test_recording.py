@@ -59,7 +59,7 @@ async def test_a_client_that_comes_back_takes_the_stream_and_the_old_connection_
     recorder = Recorder(journals, journal, old.send)
     await recorder(START)
     await recorder(body(b"data: a\n\n"))
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         tasks.create_task(read_on(journal, 0, reading(new)))
         await asyncio.sleep(0.01)
         await recorder(body(b"data: b\n\n"))
@@ -77,7 +77,7 @@ async def test_one_who_waits_sees_that_the_stream_lives_until_it_is_taken(
 ) -> None:
     monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     wire, journal = Wire(), journals.begin()
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         served = tasks.create_task(read_on(journal, 0, reading(wire)))
         while wire.body.count(b": keep-alive") < 3 and not served.done():  # noqa: ASYNC110 - a played client
             await asyncio.sleep(0.005)
@@ -107,3 +107,18 @@ async def test_nothing_is_kept_for_one_who_was_gone_before_the_stream_began(jour
     await response.keep_alive()
     await response.write(b"data: a\n\n")
     assert begun == []
+
+
+async def test_a_client_that_is_let_go_comes_back_for_what_was_written_meanwhile(journals: Journals) -> None:
+    wire, journal = Wire(), journals.begin()
+    recorder = Recorder(journals, journal, wire.send)
+    await recorder(START)
+    await recorder.pause(70)
+    await recorder.pause(80)
+    assert wire.body == b"id: 1-0\nretry: 1000\ndata: \n\nretry: 70\n\n"
+    assert wire.ended
+    assert journal.ended_at is None
+    recorder.keep(body(b"data: a\n\n", more=False))
+    back = Wire()
+    await read_on(journal, 0, reading(back))
+    assert back.body.endswith(b"id: 1-1\ndata: a\n\n")

@@ -32,7 +32,7 @@ class Door:
         """A stream that has begun; its client hangs up at the end of the block."""
         wire = Wire()
         found = scope("GET", [(b"accept", b"text/event-stream")], raw_path=path, **{"mcp.principal": who})
-        async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
             tasks.create_task(self.front.stream(found, wire.receive, wire.send))
             await until(lambda: b"endpoint" in wire.body)
             yield Client(self, wire, who)
@@ -49,7 +49,7 @@ class Door:
     ) -> Wire:
         wire = Wire(body)
         found = scope(method, headers() if sent is None else sent, query_string=query, **{"mcp.principal": who})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.front.message(found, wire.receive, wire.send)
         return wire
 
@@ -82,7 +82,7 @@ class Client:
 
 
 async def until(happened: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 - what is sent to a played client tells nobody
             await asyncio.sleep(0.005)
 

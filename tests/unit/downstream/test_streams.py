@@ -13,8 +13,8 @@ from app.config.keys import Principal
 from app.downstream import streams as module
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import SESSION, Endpoint
-from app.gateway.broadcast import End
 from app.gateway.gateway import Gateway
+from app.gateway.subscription import End
 from app.protocol.sse import Decoder
 from app.relay.policy import Grant
 from tests.unit.downstream.conftest import ANN, BOB, headers, message
@@ -37,7 +37,7 @@ class Door:
 
     async def ask(self, method: str, sent: list[Any], body: bytes = b"", who: Principal = ANN) -> Wire:
         wire = Wire(body)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.serve(wire, method, sent, who)
         return wire
 
@@ -49,7 +49,7 @@ class Door:
     async def open(self, method: str, sent: list[Any], body: bytes = b"", who: Principal = ANN) -> AsyncIterator[Wire]:
         """A stream that has begun; the client hangs up at the end of the block."""
         wire = Wire(body)
-        async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
             tasks.create_task(self.serve(wire, method, sent, who))
             await until(lambda: len(wire.sent) > 1)
             yield wire
@@ -57,7 +57,7 @@ class Door:
 
 
 async def until(happened: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 - what is sent to a played client tells nobody
             await asyncio.sleep(0.005)
 
@@ -153,7 +153,7 @@ async def test_a_client_that_takes_no_goodbye_is_left(door: Door, monkeypatch: p
         served = tasks.create_task(door.serve(wire, "GET", [STREAM, session], ANN))
         await until(lambda: door.house.broadcast._subscriptions and len(wire.sent) > 1)
         door.house.broadcast.end(End.DRAINED)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await served
 
 

@@ -218,7 +218,7 @@ def _tested(folder: Path) -> str:
     """What the installed nginx has to say against it."""
     assert BINARY, "asserted above"
     command = [BINARY, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-t", "-q"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     return done.stderr
 
 

@@ -82,6 +82,7 @@ class PlayedClient:
     notices: list[Noticed] = field(default_factory=list)
     questions: list[tuple[int, msgspec.Raw]] = field(default_factory=list)
     outcomes: list[Result | PeerError | Fault] = field(default_factory=list)
+    pauses: list[int] = field(default_factory=list)
     beats: int = 0
     gone: bool = False
     hang_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,6 +90,9 @@ class PlayedClient:
 
     async def stream(self, notice: Noticed) -> None:
         self.notices.append(notice)
+
+    async def pause(self, retry: int) -> None:
+        self.pauses.append(retry)
 
     async def ask(self, ident: int, question: msgspec.Raw) -> None:
         self.questions.append((ident, question))

@@ -28,7 +28,7 @@ from tests.unit.gateway.conftest import PlayedClient
 EVERYTHING = Grant(["*"])
 BROKEN = {"command": "/nonexistent/server"}
 SILENT = {"command": "sleep", "args": ["600"]}
-PATIENCE = 10.0
+PATIENCE = 30.0
 KEY = "sk-test-key-of-enough-length-0123456789"
 
 

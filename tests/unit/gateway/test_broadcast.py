@@ -9,11 +9,12 @@ import pytest
 from app.config.keys import Keyring, Principal
 from app.config.snapshot import ServerSpec, Snapshot
 from app.gateway import broadcast as module
-from app.gateway.broadcast import KINDS, Broadcast, End, Subscription
+from app.gateway.broadcast import KINDS, Broadcast
 from app.gateway.generation import Generation
+from app.gateway.subscription import End, Subscription
 from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog
-from app.relay.listen import News, Updated
+from app.relay.listen import News
 from app.relay.policy import Grant
 from tests.unit.gateway.test_generation import Listed as ListedServer
 from tests.unit.gateway.test_generation import spec
@@ -71,7 +72,7 @@ async def broadcast(servers: dict[str, Listed]) -> AsyncIterator[Broadcast]:
 
 
 async def told(subscription: Subscription) -> News:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await anext(subscription)
 
 
@@ -181,16 +182,11 @@ async def test_another_set_of_servers_is_a_change_and_those_gone_are_heard_no_mo
     assert [len(server.listeners) for server in (*servers.values(), fresh)] == [1, 1, 0]
 
 
-async def test_an_ended_subscription_says_why_and_tells_no_more(broadcast: Broadcast) -> None:
+async def test_a_revoked_key_ends_its_streams_and_the_end_of_everything_the_others(broadcast: Broadcast) -> None:
     ann, bob = broadcast.subscribe(ANN), broadcast.subscribe(BOB)
-    ends: list[End | None] = []
-    ann.on_end = lambda: ends.append(ann.over)
     broadcast.revoke(lambda principal: principal is BOB)
     broadcast.end(End.DRAINED)
-    ann.tell("tools")
-    assert [kind async for kind in ann] == []
-    assert (ann.over, bob.over, ends) == (End.REVOKED, End.DRAINED, [End.REVOKED])
-    assert repr(ann) == "<Subscription ann tools+prompts+resources revoked>"
+    assert (ann.over, bob.over) == (End.REVOKED, End.DRAINED)
 
 
 async def test_a_stream_ends_once_its_key_counts_no_more(broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +226,7 @@ async def test_a_bug_met_with_one_listener_is_logged_and_the_others_are_told_on(
         servers["a"].offers(tools=names)
         assert await told(good) == "tools"
     bad.renew = broken
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(StopAsyncIteration):
             await anext(bad)
     assert bad.over is End.REVOKED
@@ -254,14 +250,14 @@ async def test_what_changes_while_a_listener_is_away_is_told_when_it_is_back(
     broadcast: Broadcast, servers: dict[str, Listed]
 ) -> None:
     ann = broadcast.subscribe(ANN)
-    ann.end(module.End.DISCONNECTED)
+    ann.end(End.DISCONNECTED)
     broadcast.leave(ann)
     broadcast.keep(ann)
     servers["a"].offers(tools=["x"])
     assert await told(ann) == "tools"
-    ann.end(module.End.SESSION)
+    ann.end(End.SESSION)
     assert len(broadcast) == 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ann.ended()
 
 
@@ -276,15 +272,3 @@ async def test_a_change_that_no_list_shows_is_told_to_who_asked_that_server_by_n
     for other in (of_b, of_all, partly, prompts):
         other.end(End.DRAINED)
         assert [kind async for kind in other] == []
-
-
-async def test_of_a_resource_those_hear_who_still_may_and_at_its_servers_path(broadcast: Broadcast) -> None:
-    ann, bob, at_b = broadcast.subscribe(ANN), broadcast.subscribe(BOB), broadcast.subscribe(ANN, "b")
-    for listener in (ann, bob, at_b):
-        listener.updated("a", "u:1")
-        listener.updated("a", "u:1")
-    assert await told(ann) == Updated("u:1")
-    assert [listener._updated for listener in (ann, bob, at_b)] == [{}, None, None]
-    ann.principal = BOB  # its scopes were edited
-    ann.updated("a", "u:2")
-    assert ann._updated == {}

@@ -23,7 +23,7 @@ def running(put: asyncio.Queue[Signal], silence: float = LONG, total: float = LO
 
 
 async def first(put: asyncio.Queue[Signal]) -> Signal:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await put.get()
 
 

@@ -18,7 +18,7 @@ from tests.unit.gateway.conftest import PlayedClient, PlayedUpstream
 REQUEST = Request("tools/call", {"name": msgspec.Raw(b'"x"')}, {})
 RESULT = Result(msgspec.Raw(b"{}"), Era.LEGACY)
 PROGRESS = Noticed("notifications/progress", msgspec.Raw(b"{}"))
-PATIENCE = 5.0
+PATIENCE = 30.0
 DETACHED = Detached()
 
 

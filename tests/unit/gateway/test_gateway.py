@@ -18,6 +18,7 @@ from app.relay.events import Detached, Result
 from app.relay.policy import Grant
 from app.upstream.upstream import State
 from tests.support.house import eventually, open_house
+from tests.support.pace import within
 from tests.support.programs import workbench
 from tests.unit.gateway.conftest import PlayedClient
 
@@ -59,7 +60,7 @@ async def test_a_list_waits_for_a_server_that_is_starting(tmp_path: Path, tasks:
         await asyncio.sleep(0)
         assert not waiting.done()
         gate.touch()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await waiting
         assert gateway.current.view(EVERYTHING).count("slow", Listing.TOOLS)
 
@@ -67,9 +68,10 @@ async def test_a_list_waits_for_a_server_that_is_starting(tmp_path: Path, tasks:
 async def test_a_list_waits_for_a_silent_server_no_longer_than_it_may(tmp_path: Path) -> None:
     servers = {"slow": workbench("slow", gate=str(tmp_path / "gate")), "a": workbench("a")}
     async with open_house(tmp_path, servers, wait=False) as gateway:
-        began = asyncio.get_running_loop().time()
-        await gateway.listed(gateway.current.view(EVERYTHING))
-        assert asyncio.get_running_loop().time() - began < module.LIST_WAIT + 1
+        quick = gateway.current.upstreams["a"]
+        await eventually(quick, lambda: quick.catalog is not None)
+        with within(module.LIST_WAIT + 1):
+            await gateway.listed(gateway.current.view(EVERYTHING))
         assert gateway.current.view(EVERYTHING).count("a", Listing.TOOLS)
 
 
@@ -77,9 +79,8 @@ async def test_a_list_does_not_wait_for_a_server_that_cannot_start(tmp_path: Pat
     async with open_house(tmp_path, {"broken": BROKEN}, wait=False) as gateway:
         upstream = gateway.current.upstreams["broken"]
         await eventually(upstream, lambda: upstream.state is State.FAILED)
-        began = asyncio.get_running_loop().time()
-        await gateway.listed(gateway.current.view(EVERYTHING))
-        assert asyncio.get_running_loop().time() - began < 1
+        with within(1):
+            await gateway.listed(gateway.current.view(EVERYTHING))
 
 
 async def test_calls_in_flight_at_a_stop_are_told(
@@ -90,7 +91,7 @@ async def test_calls_in_flight_at_a_stop_are_told(
         client = PlayedClient(Detached())
         running = tasks.create_task(relay(gateway, relayed(gateway, call("a__hold", label="x")), client))
         gateway.drain.begin()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await running
     (fault,) = client.outcomes
     assert isinstance(fault, Fault)
@@ -106,7 +107,7 @@ async def test_a_call_that_was_never_sent_is_told_so_at_a_stop(
         client = PlayedClient(Detached())
         running = tasks.create_task(relay(gateway, relayed(gateway, call("a__hold", label="x")), client))
         gateway.drain.begin()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await running
     (fault,) = client.outcomes
     assert isinstance(fault, Fault)
@@ -125,7 +126,7 @@ async def test_idle_sessions_are_swept(tmp_path: Path, monkeypatch: pytest.Monke
     async with open_house(tmp_path, {"a": workbench("a")}) as gateway:
         session = gateway.sessions.open("ann", "2025-11-25")
         session.last_used -= 31 * 60
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(gateway.sessions):  # noqa: ASYNC110 - a sweep tells nobody
                 await asyncio.sleep(0)
 

@@ -18,7 +18,7 @@ def asks(*keys: str) -> NeedsInput:
 
 
 async def next_of(inbox: Inbox) -> object:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await inbox.get()
 
 

@@ -108,7 +108,7 @@ def test_a_large_session_makes_room_and_an_old_answer_is_forgotten(journals: Jou
 async def test_a_reader_waits_for_what_comes_and_for_its_end(journals: Journals) -> None:
     journal = journals.begin()
     reader = journal.take()
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         waiting = tasks.create_task(journal.more(0, reader))
         await asyncio.sleep(0)
         journal.add(event("a"))
@@ -122,7 +122,7 @@ async def test_a_reader_waits_for_what_comes_and_for_its_end(journals: Journals)
 async def test_another_reader_takes_the_stream(journals: Journals) -> None:
     journal = journals.begin()
     reader = journal.take()
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(5):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         waiting = tasks.create_task(journal.more(0, reader))
         await asyncio.sleep(0)
         journal.take()

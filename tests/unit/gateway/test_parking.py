@@ -59,7 +59,7 @@ class Scene:
         """The call, up to the question that its client gets."""
         client = PlayedClient(Disconnected())
         task = self.tasks.create_task(self.driver.run(REQUEST, client))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.upstream.lease.sent_once.wait()
             for key in keys:
                 self.says(NeedsInput(Question({key: FORM})))
@@ -77,13 +77,13 @@ class Scene:
         await until(lambda: set(answers) <= set(keys_of(self.upstream)) or bool(client.outcomes))
         if not client.outcomes:
             self.says(Finished(RESULT))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await task
         return client
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 - no event of ours tells
             await asyncio.sleep(0.001)
 

@@ -26,7 +26,7 @@ from app.relay.policy import Grant
 from app.upstream.leases import Asker
 from tests.unit.gateway.conftest import PlayedClient, PlayedLease, PlayedUpstream
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 KEY = bytes(KEY_BYTES)
 EVERYTHING = Grant(["*"])
 MISSING = Finished(PeerError(msgspec.Raw(b'{"code":-32602,"message":"no such resource"}')))

@@ -150,6 +150,16 @@ async def test_replace_always_takes_the_edited_server_as_it_is(tmp_path: Path) -
         await until(lambda: former.state is State.STOPPED)
 
 
+async def test_replace_always_takes_an_edit_that_was_rejected_before_too(tmp_path: Path) -> None:
+    async with edited(tmp_path, {"a": workbench("a")}) as house:
+        former = house.upstreams["a"]
+        house.edit({"a": BROKEN})
+        await until(lambda: house.gateway.edits.servers)
+        house.edit({"a": {**BROKEN, "replace": "always"}})
+        assert house.upstreams["a"] is not former
+        assert not house.gateway.edits.servers
+
+
 async def test_what_does_not_run_is_replaced_at_once(tmp_path: Path) -> None:
     async with edited(tmp_path, {"b": workbench("b")}) as house:
         house.edit({"a": BROKEN, "b": workbench("b")})

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from app.gateway import watch as module
 from app.gateway.watch import Bell, Watch, mounted_alone
+from tests.support.pace import within
 
 
 class Noted:
@@ -34,7 +36,7 @@ class Noted:
         self.stale.append(reason)
         self.event.set()
 
-    async def reads(self, text: str, seconds: float = 5.0) -> None:
+    async def reads(self, text: str, seconds: float = 30.0) -> None:
         async with asyncio.timeout(seconds):
             while self.read[-1:] != [text]:
                 await self.event.wait()
@@ -126,11 +128,12 @@ async def test_fifty_edits_in_five_seconds_are_ten_reloads_at_most_and_the_last_
     path = tmp_path / "config"
     path.write_text("")
     async with watching(config=path) as noted:
+        began = time.monotonic()
         for number in range(50):
             by_rename(path, str(number))
             await asyncio.sleep(0.1)
         await noted.reads("49")
-    assert len(noted.told) <= 10
+    assert len(noted.told) <= max(10, 2 * (time.monotonic() - began))
 
 
 async def test_without_kernel_events_the_contents_are_compared_all_the_same(
@@ -144,7 +147,8 @@ async def test_without_kernel_events_the_contents_are_compared_all_the_same(
     path.write_text("0")
     async with watching(config=path) as noted:
         in_place(path, "1")
-        await noted.reads("1", 5.0)
+        with within(5):
+            await noted.reads("1")
     assert any("cannot be watched" in record.getMessage() for record in caplog.records)
 
 
@@ -155,7 +159,7 @@ async def test_a_file_that_comes_later_and_goes_again_is_an_edit_each_time(tmp_p
         path.write_text("1")
         await noted.reads("1")
         path.unlink()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(noted.told) < 2:
                 await noted.event.wait()
                 noted.event.clear()
@@ -169,7 +173,7 @@ async def test_a_mounted_file_that_was_replaced_outside_is_said_once(tmp_path: P
         async with watching(config=Path(f"/proc/self/fd/{held}")) as noted:
             assert not noted.stale
             (tmp_path / "mounted").unlink()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not noted.stale:
                     await noted.event.wait()
             await asyncio.sleep(0)
@@ -201,11 +205,11 @@ async def test_rings_before_somebody_listens_are_heard_once(tasks: asyncio.TaskG
     bell = Bell()
     bell.ring()
     bell.ring()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await bell.heard()
     waiting = tasks.create_task(bell.heard())
     await asyncio.sleep(0)
     assert not waiting.done()
     bell.ring()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiting

@@ -85,7 +85,7 @@ def test_headers_mirror_the_method_the_version_and_the_name() -> None:
 )
 def test_our_own_headers_agree_with_their_body(method: str, params: dict[str, msgspec.Raw]) -> None:
     sent = [
-        (key.encode(), b" " + value.encode() + b"\t ")
+        (key.lower().encode(), b" " + value.encode() + b"\t ")
         for key, value in routing_headers(method, params, "2026-07-28").items()
     ]
     assert check_routing(sent, method, params) is None

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from app.protocol import jsonrpc
 from app.protocol.faults import Kind
-from app.protocol.jsonrpc import MAX_DEPTH, Message, Rejection, decode, mend_surrogates
+from app.protocol.jsonrpc import MAX_DEPTH, Message, Rejection, decode
+from tests.support.pace import kept
 
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"a":[1,2]}}}'
 
@@ -153,7 +154,7 @@ def test_a_large_body_of_any_shape_is_judged_in_linear_time(arguments: bytes) ->
     began = time.perf_counter()
     assert isinstance(decode(call_with(arguments).replace(b",", b", ")), Message)
     # Far above what it takes: judging each level anew took several times this.
-    assert time.perf_counter() - began < 2.0
+    assert kept(time.perf_counter() - began, 2)
 
 
 json_values = st.recursive(
@@ -214,11 +215,6 @@ def test_helpers_say_none_for_what_is_not_there_or_of_another_type() -> None:
     assert jsonrpc.text_of(None) is None
     assert jsonrpc.text_of(b"1") is None
     assert jsonrpc.text_of(b'"x"') == "x"
-
-
-def test_half_a_surrogate_pair_becomes_a_replacement_character_and_all_else_stays() -> None:
-    text = b'["\\ud83d\\ude00 \\ud83d cut \\\\ud83d \\ude00 \\uD83D"]'
-    assert mend_surrogates(text) == b'["\\ud83d\\ude00 \\ufffd cut \\\\ud83d \\ufffd \\ufffd"]'
 
 
 def test_members_of_a_text_nested_without_end_are_none() -> None:

@@ -8,7 +8,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Hint
-from app.relay.downstream_legacy import HUNG_UP, list_result, status, to_error, to_item, to_result
+from app.relay.downstream_legacy import HUNG_UP, list_frame, status, to_error, to_item, to_result
 from app.relay.events import Detached, PeerError, Result
 
 
@@ -40,7 +40,7 @@ def test_a_client_that_hangs_up_has_not_cancelled() -> None:
 
 
 def test_lists_and_statuses_are_those_of_this_era() -> None:
-    assert list_result("tools", b"[]", Hint(5, public=True)) == b'{"tools":[]}'
+    assert list_frame("tools", Hint(5, public=True)) == (b'{"tools":', b"}")
     assert status(Fault(Kind.METHOD_NOT_FOUND, "no")) == 200
     assert status(Fault(Kind.UNKNOWN_SESSION, "no")) == 404
 

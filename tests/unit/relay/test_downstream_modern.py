@@ -9,7 +9,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.meta import IDENTITY, SERVER_INFO
 from app.protocol.versions import Era
 from app.relay.catalog import Hint
-from app.relay.downstream_modern import HUNG_UP, list_result, status, to_error, to_item, to_question, to_result
+from app.relay.downstream_modern import HUNG_UP, list_frame, status, to_error, to_item, to_question, to_result
 from app.relay.events import Disconnected, PeerError, Result
 from app.relay.questions import Read
 
@@ -89,7 +89,7 @@ def test_closing_the_response_is_the_cancel() -> None:
 
 
 def test_lists_items_and_statuses_are_those_of_this_era() -> None:
-    result = json.loads(list_result("prompts", b"[]", Hint(5, public=True)))
+    result = json.loads(b"[]".join(list_frame("prompts", Hint(5, public=True))))
     assert (result["ttlMs"], result["cacheScope"]) == (5, "public")
     assert (result["resultType"], result["_meta"]) == ("complete", {SERVER_INFO: IDENTITY})
     members = {"outputSchema": msgspec.Raw(b'{"type":"array"}')}

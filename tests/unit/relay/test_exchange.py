@@ -13,6 +13,7 @@ from app.relay.effects import (
     CancelUpstream,
     Keep,
     Park,
+    Pause,
     Release,
     Reply,
     SendUpstream,
@@ -30,10 +31,12 @@ from app.relay.events import (
     Expired,
     Failed,
     Finished,
+    Heard,
     Leased,
     Lost,
     NeedsInput,
     Noticed,
+    Paused,
     PeerError,
     Question,
     Request,
@@ -317,6 +320,10 @@ def test_how_a_parked_call_ends_is_kept_for_its_client() -> None:
 @pytest.mark.requirement("ask.unanswered")
 def test_a_parked_client_that_never_comes_back_costs_nothing_after_its_time() -> None:
     (parked() >> Disconnected() >> Expired(LATE) << CancelUpstream("Too late.") << Release()).end(State.DONE)
+
+
+def test_a_sign_of_life_is_one_and_a_stream_that_the_server_let_go_of_is_let_go_of() -> None:
+    (calling() >> Heard() << SetTimer() >> Paused(500) << SetTimer() << Pause(500)).end(State.CALLING)
 
 
 def test_every_row_of_the_table_is_taken_by_some_conversation_above() -> None:

@@ -31,7 +31,7 @@ class Foreground:
 
     def answer(self, path: str) -> int | None:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as wire:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=30) as wire:
                 wire.sendall(f"GET {path}?a-query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                 received = wire.recv(4096)
                 return int(received.split(b" ")[1]) if received else None
@@ -49,7 +49,7 @@ def foreground(tmp_path: Path) -> Iterator[Foreground]:
     yield started
     if started.process.poll() is None:
         started.process.send_signal(signal.SIGTERM)
-    assert started.process.wait(10) == 0, started.log.read_text()
+    assert started.process.wait(30) == 0, started.log.read_text()
     assert [process for process in seen if Path(f"/proc/{process.pid}").exists()] == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("mcp-proxy-")] == []
 
@@ -62,7 +62,7 @@ def test_it_serves_is_stopped_in_order_and_shows_neither_prefix_nor_query(foregr
     text = foreground.log.read_text()
     assert PREFIX not in text
     assert "a-query" not in text
-    shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True, timeout=10).stdout
+    shown = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True, timeout=30).stdout
     assert PREFIX not in shown
 
 

@@ -14,7 +14,7 @@ async def ended(*argv: str, kill: int = 0) -> int | None:
     child = Child(argv, ENVIRONMENT, None, gone.set)
     if kill:
         os.kill(child.pid, kill)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await gone.wait()
     for pipe in child.pipes:
         pipe.close()
@@ -37,7 +37,7 @@ async def test_the_end_is_told_also_where_the_kernel_has_no_pidfd(monkeypatch: p
 async def test_arguments_reach_the_program_as_they_are() -> None:
     gone = anyio.Event()
     child = Child(["/bin/echo", "$HOME; *", "a\nb"], ENVIRONMENT, "/", gone.set)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await gone.wait()
     assert child.pipes[1].read() == b"$HOME; * a\nb\n"
     for pipe in child.pipes:

@@ -37,7 +37,7 @@ class Server:
         return [message for message in self.wire.messages if message["method"] == "subscriptions/listen"]
 
     async def has_listened(self, times: int) -> dict[str, Any]:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while len(self.listens) < times:  # noqa: ASYNC110 - a recorded wire tells nobody
                 await anyio.sleep(0.005)
         return self.listens[-1]

@@ -13,7 +13,7 @@ from tests.support.tls import answering, certificate
 
 HEADERS = {"accept": "application/json", "content-type": "application/json", "mcp-session-id": "abc", "x-über": "ü"}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-PATIENCE = 5.0
+PATIENCE = 30.0
 
 
 class Server:

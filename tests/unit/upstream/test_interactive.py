@@ -63,7 +63,7 @@ class Scene:
         session.connection.listen(lambda _: None, lambda _: ended())  # type: ignore[operator]
 
     async def lease(self, asker: Asker) -> Lease:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             return await self.interactive.acquire(asker)
 
 
@@ -154,7 +154,7 @@ async def test_idle_ones_end_and_used_ones_do_not(monkeypatch: pytest.MonkeyPatc
         play.tasks.start_soon(play.interactive.sweep)
         used, idle = await play.lease(ann()), await play.lease(bob())
         idle.release()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while not play.closed:  # noqa: ASYNC110 - the clock tells
                 await anyio.sleep(0.01)
         assert [session.connection for session in play.interactive.sessions] == [used.connection]

@@ -45,7 +45,7 @@ async def test_one_message_is_one_line_whatever_it_holds() -> None:
     heard, wire = Heard(), running("cat")
     await wire.open(heard)
     wire.send(Outgoing("x", b'{"a":\r\n"b"}', 1))
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await heard.arrived.wait()
     assert heard.messages == [b'{"a":  "b"}']
     await wire.close()
@@ -55,7 +55,7 @@ async def test_one_message_is_one_line_whatever_it_holds() -> None:
 async def test_after_the_end_every_message_fails_and_closing_again_is_nothing() -> None:
     heard, wire = Heard(), running("sh", "-c", "exit 5")
     await wire.open(heard)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await heard.ended.wait()
     wire.send(Outgoing("x", b"{}", 7))
     wire.abandon(7)
@@ -69,7 +69,7 @@ async def test_after_the_end_every_message_fails_and_closing_again_is_nothing() 
 async def test_what_a_child_wrote_before_its_end_is_delivered_before_the_end() -> None:
     heard, wire = Heard(), running("sh", "-c", 'printf \'{"n":1}\\n{"n":2}\\n\'; exit 0')
     await wire.open(heard)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await heard.ended.wait()
     assert heard.messages == [b'{"n":1}', b'{"n":2}']
     await wire.close()
@@ -90,7 +90,7 @@ async def test_a_command_that_is_not_there_is_said_by_open() -> None:
 async def test_what_was_to_be_sent_to_a_child_that_is_gone_never_left_and_says_how_it_ended() -> None:
     heard, wire = Heard(), running("sh", "-c", "exit 5")
     await wire.open(heard)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         await heard.ended.wait()
     wire.send(Outgoing("x", b"{}", 7))
     await wire.close()

@@ -63,7 +63,7 @@ class Server:
 
 @asynccontextmanager
 async def kept(watches: Watches, server: Server) -> AsyncIterator[Server]:
-    async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(30):
         keeping = tasks.create_task(watches.keep(server.connection))
         await asyncio.sleep(0)
         yield server
@@ -71,7 +71,7 @@ async def kept(watches: Watches, server: Server) -> AsyncIterator[Server]:
 
 
 async def until(happened: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 - a recorded wire tells nobody
             await asyncio.sleep(0.005)
 
