@@ -18,6 +18,7 @@ CACHING = "integration/translate/test_caching.py"
 CANCELLING = "integration/telling/test_cancelling.py"
 CHANGES = "integration/notify/test_changes.py"
 CONNECTION = "unit/upstream/test_connection.py"
+ERRANDS = "integration/questions/test_addresses.py"
 EXPIRING = "integration/questions/test_expiring.py"
 FAULTS = "integration/faults/test_f01_to_f19_stdio.py"
 LIVES = "integration/questions/test_lives.py"
@@ -25,6 +26,7 @@ LOGS = "integration/telling/test_logs.py"
 MESSAGES = "integration/bad_input/test_messages.py"
 MIRRORED = "integration/translate/test_mirrored.py"
 OTHERS = "integration/questions/test_other_questions.py"
+OWN_TASKS = "integration/tasks/test_ones_own.py"
 PAIRS = "integration/translate/test_pairs.py"
 PARKED = "integration/questions/test_calls_wait.py"
 PASSING = "integration/translate/test_passing.py"
@@ -160,11 +162,12 @@ TABLE: dict[str, Row] = {
          )},
     ),
     "elicitation of URLs": Row(
-        ("to clients of 2025-11-25", "as it is", "a push or -32042 is a question",
+        ("to clients of 2025-11-25, who hear when it is done there", "as it is", "a push or -32042 is a question",
          "a push to clients of 2025-11-25", "older clients: declined, or a failed call that says so"),
         (),
         {"L-L": (f"{SESSIONS}::test_only_clients_of_the_last_session_revision_are_sent_to_urls[2025-11-25-True]",
-                 f"{SESSIONS}::test_the_error_that_sends_a_person_to_a_url_passes_where_both_know_it"),
+                 f"{SESSIONS}::test_the_error_that_sends_a_person_to_a_url_passes_where_both_know_it",
+                 f"{ERRANDS}::test_the_end_of_an_errand_is_told_to_who_was_sent_and_nobody_else_and_once"),
          "M-M": (f"{OTHERS}::test_a_modern_client_is_sent_to_a_url_in_the_words_of_its_revision[M-M]",),
          "M-L": (f"{OTHERS}::test_a_modern_client_is_sent_to_a_url_in_the_words_of_its_revision[M-L]",
                  f"{PARKED}::test_the_error_that_sends_a_person_to_a_url_is_a_question_and_the_retry_calls_anew"),
@@ -198,14 +201,16 @@ TABLE: dict[str, Row] = {
     ),
     "tasks": Row(
         ("those of 2025-11-25, ids sealed", "those of the extension, ids sealed",
-         "not offered: a call that is waited for", "not declared to the server",
+         "not offered: the gateway waits for the task of a tool that is no other way to be run", "not declared to the server",
          "-32021 from the server: a failed call that names tasks"),
         (),
         {"L-L": (f"{TASKS}::test_a_legacy_servers_task_is_made_asked_for_answered_and_cancelled",
-                 f"{TASKS}::test_a_task_is_nobody_elses_and_its_name_can_be_made_by_nobody[legacy]"),
+                 f"{TASKS}::test_a_task_is_nobody_elses_and_its_name_can_be_made_by_nobody[legacy]",
+                 f"{OWN_TASKS}::test_how_a_task_goes_on_is_told_to_its_client_alone_under_its_name"),
          "M-M": (f"{TASKS}::test_a_modern_servers_task_is_made_asked_for_answered_and_cancelled_under_one_name_of_ours",
                  f"{TASKS}::test_a_task_is_nobody_elses_and_its_name_can_be_made_by_nobody[modern]"),
-         "M-L": (f"{TASKS}::test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_the_other_era",),
+         "M-L": (f"{TASKS}::test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_the_other_era",
+                 "integration/tasks/test_waiting.py::test_the_outcome_of_the_task_is_the_answer_to_the_call"),
          "L-M": (f"{TASKS}::test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_the_other_era",),
          "impossible": (f"{WORDS}::{UNABLE}",)},
     ),
