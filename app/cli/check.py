@@ -4,6 +4,7 @@ Reads with the code that serving reads with; adds what only a look ahead can say
 that are not here, scopes that fit no server, and how many processes the pool modes may start (INTERFACE, Commands).
 """
 
+import os
 import shutil
 import sys
 from argparse import ArgumentParser, Namespace
@@ -124,10 +125,11 @@ def _ahead(spec: "ServerSpec", env: Mapping[str, str]) -> Iterator[str]:
         )
     if spec.remote:
         return
-    if spec.cwd is not None and not Path(spec.cwd).is_dir():
+    cwd, command = Path(spec.cwd or ".").expanduser(), os.path.expanduser(spec.command)
+    if not cwd.is_dir():
         yield f'{spec.name}: its "cwd" is no directory here'
     path = spec.env.get("PATH") or search_path(env.get("PATH"), sys.prefix)
-    if not shutil.which(str(Path(spec.cwd or ".") / spec.command) if "/" in spec.command else spec.command, path=path):
+    if not shutil.which(str(cwd / command) if "/" in command else command, path=path):
         yield f'{spec.name}: its "command" is not found here'
 
 

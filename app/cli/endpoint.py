@@ -171,7 +171,7 @@ class Endpoint:
 
     def _unauthenticated(self) -> str:
         if self._socket:
-            return "The gateway refuses this request on its control socket. Is the name after --as one of its clients?"
+            return "The gateway knows no client of the name after --as: `python -m app keys list` shows them."
         if not self._key:
             return f"{self.where} wants a key: set MCP_API_KEY to one."
         return f"{self.where} does not know the key in MCP_API_KEY, or it has expired or is switched off."

@@ -6,6 +6,7 @@ that is started anew may list its tools otherwise (INTERFACE, Commands).
 """
 
 import os
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -129,7 +130,10 @@ def _clients(
     from app.gateway.sources import read_keys
 
     keyring, _ = read_keys(chosen)
-    grants = {key.principal.client_id: key.principal.grant for key in reversed(keyring.keys)}
+    grants: dict[str, Grant] = {}
+    for key in keyring.keys:
+        if key.until > time.time():
+            grants.setdefault(key.principal.client_id, key.principal.grant)
     everybody: dict[str | None, Grant] = {None: Grant(["*"])} if not grants else {**grants}
     specs = {spec.name: spec for spec in wanted.servers}
     for client, grant in everybody.items():

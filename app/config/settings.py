@@ -110,7 +110,7 @@ _TABLE: tuple[tuple[str, str, Callable[[str], object], str], ...] = (
     ("MCP_API_KEYS", "api_keys", str, "key1:client1,key2:client2"),
     ("MCP_API_KEYS_PATH", "api_keys_path", values.path, "a path"),
     ("MCP_DISABLE_AUTH", "disable_auth", values.disable_auth, "true, false or i-understand"),
-    ("MCP_HOST", "host", values.host, "an IP address or a host name"),
+    ("MCP_HOST", "host", values.host, "an IP address or a host name, without a port (MCP_PORT)"),
     ("MCP_PORT", "port", values.port, "a number from 1 to 65535"),
     ("MCP_LIVE_RELOAD", "live_reload", values.boolean, "true/1/yes or false/0/no"),
     ("MCP_PUBLIC_URL", "public_url", values.url, "a URL such as https://mcp.example.com, without user or query"),

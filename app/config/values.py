@@ -4,6 +4,7 @@ Pure and stdlib only. The caller says the variable's name and what is allowed; `
 """
 
 import re
+from ipaddress import IPv6Address
 from typing import Literal
 from urllib.parse import quote
 
@@ -97,7 +98,14 @@ def port(raw: str) -> int:
 def host(raw: str) -> str:
     if not _HOST.fullmatch(raw):
         raise ValueError
-    return raw.strip("[]")
+    bare = raw.strip("[]")
+    if ":" in bare:
+        # Else an address with a port would look like one of IPv6.
+        try:
+            IPv6Address(bare)
+        except ValueError:
+            raise ValueError from None
+    return bare
 
 
 def path(raw: str) -> str:

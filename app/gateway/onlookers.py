@@ -40,17 +40,20 @@ class Onlooker:
 
 
 class Renamer(Onlooker):
-    """Stands before a client whose answer may be a task, and gives it our id."""
+    """Stands before a client whose answer may be a task of `server`, and gives it our id."""
 
-    def __init__(self, client: ClientResponse, rename: tasks.Rename) -> None:
+    def __init__(self, client: ClientResponse, rename: tasks.Rename, server: str) -> None:
         super().__init__(client)
         self._rename = rename
+        self._server = server
 
     async def stream(self, notice: Noticed) -> None:
         await self._client.stream(notice)
 
     async def reply(self, outcome: Result | PeerError | Fault) -> None:
-        await self._client.reply(tasks.renamed(outcome, self._rename) if isinstance(outcome, Result) else outcome)
+        if isinstance(outcome, Result):
+            outcome = tasks.renamed(outcome, self._rename, self._server)
+        await self._client.reply(outcome)
 
 
 class Guess(Onlooker):

@@ -118,7 +118,8 @@ def _named(gateway: Gateway, call: Relayed, address: Address, response: ClientRe
     )
     if not may_be_task:
         return response
-    return Renamer(response, lambda theirs: gateway.task_ids.ours(address.server, theirs, call.client_id))
+    server, client = address.server, call.client_id
+    return Renamer(response, lambda theirs: gateway.task_ids.ours(server, theirs, client), server)
 
 
 def _resumed(gateway: Gateway, call: Relayed) -> Relayed | Fault:

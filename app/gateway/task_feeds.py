@@ -93,7 +93,7 @@ class TaskFeeds:
 
         def told(params: Members, own: str) -> None:
             if own in names:
-                self._told(upstream.spec.name, names[own], params)
+                self._told(upstream.spec.name, names[own], tasks.signed(params, upstream.spec.name))
 
         delay = FIRST_DELAY
         try:

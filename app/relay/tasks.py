@@ -13,6 +13,7 @@ from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import members_of, text_of
 from app.protocol.meta import PREFIX
 from app.protocol.versions import Era
+from app.relay import questions
 from app.relay.catalog import Members
 from app.relay.events import Result
 
@@ -87,14 +88,17 @@ def declared(capabilities: msgspec.Raw | None) -> bool:
     return EXTENSION in (members_of((members_of(capabilities) or {}).get("extensions", b"")) or {})
 
 
-def renamed(result: Result, rename: Rename) -> Result:
-    """A result with our ids: of a task that was made, of one that was asked for, or of the one it is the outcome of."""
+def renamed(result: Result, rename: Rename, server: str = "") -> Result:
+    """A result with our ids: of a task that was made, of one that was asked for, or of the one it is the outcome of.
+
+    What the task wants to know says which `server` asks.
+    """
     if b"taskId" not in bytes(result.raw):
         return result
     members = members_of(result.raw)
     if members is None:
         return result
-    changed = with_id(members, rename)
+    changed = with_id(signed(members, server), rename)
     for holder, path in (("task", None), ("_meta", RELATED)):
         held = members_of(changed.get(holder, b""))
         if held is None:
@@ -102,6 +106,15 @@ def renamed(result: Result, rename: Rename) -> Result:
         inner = with_id(held, rename) if path is None else _within(held, path, rename)
         changed = {**changed, holder: _raw(inner)}
     return Result(_raw(changed), result.era)
+
+
+def signed(members: Members, server: str) -> Members:
+    """A task's state with the name of its server in what it wants to know; the same where it wants nothing."""
+    asked = members_of(members.get("inputRequests", b""))
+    if asked is None or id_in(members) is None:
+        return members
+    named = {key: questions.to_raw(questions.signed(questions.read(raw), server)) for key, raw in asked.items()}
+    return {**members, "inputRequests": _raw(named)}
 
 
 def made_or_asked(members: Members) -> str | None:

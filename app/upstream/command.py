@@ -21,17 +21,23 @@ def prepare(spec: ServerSpec, inherited: Mapping[str, str]) -> tuple[list[str], 
         raise unstartable(spec, "its command, arguments, environment or cwd hold a NUL character")
     if any(not name or "=" in name for name in environment):
         raise unstartable(spec, "the name of an environment variable is empty or holds '='")
-    if spec.cwd is not None and not os.path.isdir(spec.cwd):
-        raise unstartable(spec, "its cwd is not a directory", spec.cwd)
+    cwd = directory(spec)
+    if cwd is not None and not os.path.isdir(cwd):
+        raise unstartable(spec, "its cwd is not a directory", cwd)
     program = _find_program(spec, environment.get("PATH"))
     return [program, *spec.args], environment
+
+
+def directory(spec: ServerSpec) -> str | None:
+    """The server's working directory; None where it is ours."""
+    return None if spec.cwd is None else os.path.expanduser(spec.cwd)
 
 
 def _find_program(spec: ServerSpec, path: str | None) -> str:
     """The command as a path that exists and may be executed, so that failures have names before anything starts."""
     command = os.path.expanduser(spec.command)
     if os.sep in command:
-        program = os.path.join(spec.cwd or "", command)
+        program = os.path.join(directory(spec) or "", command)
         if not os.path.exists(program):
             raise unstartable(spec, "its command was not found", program)
         if os.path.isdir(program) or not os.access(program, os.X_OK):

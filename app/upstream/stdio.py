@@ -17,7 +17,7 @@ import anyio
 from app.config.snapshot import Limits, ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.upstream.child import Child
-from app.upstream.command import prepare, unstartable
+from app.upstream.command import directory, prepare, unstartable
 from app.upstream.errors import ProcessEnded, UpstreamError
 from app.upstream.limits import INTERVAL, breach
 from app.upstream.lines import LineSplitter
@@ -87,7 +87,7 @@ class StdioTransport:
         self._receiver = receiver
         mark = self._household.marks.next()
         try:
-            self._child = Child(argv, environment, self._spec.cwd, self._child_exited, mark)
+            self._child = Child(argv, environment, directory(self._spec), self._child_exited, mark)
         except (OSError, ValueError) as error:
             # For want of processes or memory, mostly: that may pass.
             told = unstartable(self._spec, "it could not be started", repr(error))

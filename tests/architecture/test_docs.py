@@ -123,6 +123,13 @@ def test_the_rooms_are_those_that_the_import_contract_knows() -> None:
     ) == sorted(rooms)
 
 
+@pytest.mark.parametrize("room", ["gateway", "upstream"])
+def test_every_module_of_a_large_room_has_its_place_there_and_no_other(room: str) -> None:
+    told = re.findall(r"`(\w+)`", " ".join(row[1] for row in rows(DOCS / "architecture.md", "subject", f"in `{room}`")))
+    there = [path.stem for path in (ROOT / "app" / room).glob("*.py") if path.stem != "__init__"]
+    assert sorted(told) == sorted(there)
+
+
 def test_every_dependency_has_its_reason_and_no_other() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     needed = [

@@ -10,6 +10,8 @@ A client that is not installed is skipped.
 import argparse
 import asyncio
 import contextlib
+import functools
+import importlib
 import json
 import resource
 import subprocess
@@ -140,23 +142,9 @@ async def pyreqwest_stream(url: str) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def httpx2_client(url: str) -> Any:
-    import httpx2
-
-    async with httpx2.AsyncClient(limits=httpx2.Limits(max_connections=None), timeout=None) as client:
-
-        async def call(body: bytes) -> bytes:
-            async with client.stream("POST", url, content=body, headers=HEADERS) as response:
-                assert response.status_code == 200
-                return b"".join([chunk async for chunk in response.aiter_bytes()])
-
-        yield call
-
-
-@contextlib.asynccontextmanager
-async def httpx_client(url: str) -> Any:
-    import httpx
-
+async def httpx_client(name: str, url: str) -> Any:
+    """`httpx`, or what has its interface under another name."""
+    httpx = importlib.import_module(name)
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=None) as client:
 
         async def call(body: bytes) -> bytes:
@@ -216,8 +204,8 @@ CLIENTS = {
     "relay": relay_client,
     "pyreqwest": pyreqwest_stream,
     "pyreqwest-whole": pyreqwest_whole,
-    "httpx2": httpx2_client,
-    "httpx": httpx_client,
+    "httpx2": functools.partial(httpx_client, "httpx2"),
+    "httpx": functools.partial(httpx_client, "httpx"),
     "lean": lean_client,
 }
 

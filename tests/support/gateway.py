@@ -199,7 +199,10 @@ def started_gateway(
     app: str | None = None,
     wrap: Sequence[str] = (),
 ) -> Iterator[Gateway]:
-    """As `running_gateway`, without waiting for it to be live."""
+    """A gateway that may not be live yet. `keys`: key to client, or None for no authentication; `edge`: with nginx in
+    front; `app`: another `module:factory` than the gateway's own, for tests of the processes alone; `wrap`: a command
+    in front that ends by becoming the gateway.
+    """
     with tempfile.TemporaryDirectory(prefix="gateway-") as name:
         directory, port = Path(name), free_port()
         (directory / "mcp_config.json").write_text(json.dumps(config))
@@ -240,19 +243,8 @@ def started_gateway(
 
 
 @contextmanager
-def running_gateway(
-    config: Mapping[str, Any],
-    *,
-    keys: Mapping[str, str] | None = None,
-    env: Mapping[str, str] | None = None,
-    edge: bool = False,
-    app: str | None = None,
-    wrap: Sequence[str] = (),
-) -> Iterator[Gateway]:
-    """A gateway that answers. `keys`: key to client, or None for no authentication; `edge`: with nginx in front;
-    `app`: another `module:factory` than the gateway's own, for tests of the processes alone; `wrap`: a command in front
-    that ends by becoming the gateway.
-    """
-    with started_gateway(config, keys=keys, env=env, edge=edge, app=app, wrap=wrap) as gateway:
+def running_gateway(config: Mapping[str, Any], **options: Any) -> Iterator[Gateway]:
+    """A gateway that answers; options as of `started_gateway`."""
+    with started_gateway(config, **options) as gateway:
         gateway.wait_until_live()
         yield gateway

@@ -12,14 +12,6 @@ from tests.conformance.servers.asgi import begin, body_of, event, headers_of, re
 from tests.conformance.servers.tools import Json, Questions, Refused
 from tests.support.servers.everyday import listen
 
-LISTED = {"listChanged": True}
-CAPABILITIES = {
-    "tools": LISTED,
-    "prompts": LISTED,
-    "resources": {"subscribe": True, **LISTED},
-    "completions": {},
-    "logging": {},
-}
 SESSIONS: dict[str, "Session"] = {}
 
 
@@ -101,7 +93,7 @@ async def post(message: Json, session: Session | None, send: Any) -> None:
     if method == "initialize":
         session = Session(params["capabilities"])
         SESSIONS[session.id] = session
-        told = {"protocolVersion": "2025-11-25", "capabilities": CAPABILITIES}
+        told = {"protocolVersion": "2025-11-25", "capabilities": tools.CAPABILITIES}
         result = {**told, "serverInfo": {"name": "pushing", "version": "1"}}
         await reply(send, 200, {"jsonrpc": "2.0", "id": ident, "result": result}, mcp_session_id=session.id)
     elif session is None:

@@ -14,14 +14,6 @@ from tests.support.servers.everyday import listen
 
 VERSION = "2026-07-28"
 META = "io.modelcontextprotocol/"
-LISTED = {"listChanged": True}
-CAPABILITIES = {
-    "tools": LISTED,
-    "prompts": LISTED,
-    "resources": {"subscribe": True, **LISTED},
-    "completions": {},
-    "logging": {},
-}
 NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
 HINTED = ("tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read")
 FEEDS: list["asyncio.Queue[str]"] = []
@@ -74,7 +66,7 @@ class Call:
 
     async def outcome(self, method: str, params: Json) -> Json:
         if method == "server/discover":
-            found: Json = {"supportedVersions": [VERSION], "capabilities": CAPABILITIES}
+            found: Json = {"supportedVersions": [VERSION], "capabilities": tools.CAPABILITIES}
             return {"resultType": "complete", **found, "ttlMs": 0, "cacheScope": "private"}
         hints = {"ttlMs": 0, "cacheScope": "private"} if method in HINTED else {}
         return {"resultType": "complete", **await tools.answer(self, method, params, -32602), **hints}

@@ -14,6 +14,14 @@ Questions = dict[str, Json]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 SILENCE = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA="
 TEMPLATE = "test://template/{id}/data"
+_LISTED = {"listChanged": True}
+CAPABILITIES: Json = {
+    "tools": _LISTED,
+    "prompts": _LISTED,
+    "resources": {"subscribe": True, **_LISTED},
+    "completions": {},
+    "logging": {},
+}
 
 
 class Refused(Exception):

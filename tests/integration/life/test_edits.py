@@ -1,5 +1,6 @@
 """Single edits of a program that runs: one that is kept out, `plan`, and SIGHUP."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import clean_environment, running_gateway
-from tests.support.place import Place, Servers, placed, text_of
+from tests.support.place import KEYS, Place, Servers, placed, text_of
 from tests.support.processes import eventually
 from tests.support.programs import workbench
 
@@ -58,15 +59,21 @@ def test_plan_says_what_an_edit_would_do_and_to_whom(place: Place) -> None:
     assert "calm__crash" not in told["may"]
     assert "bob: sees what calm new will list, which is known once it runs" in done
     assert "calm__whoami" in next(line for line in plan(place, {}) if line.startswith("bob: loses"))
+    assert list(dict.fromkeys(line.split(":")[0] for line in done if ": gains" in line)) == ["ann", "bob"], (
+        "who can call"
+    )
     assert place.state("calm") == "ready", "nothing was done"
 
 
 def plan(place: Place, edit: Servers) -> list[str]:
     (place.gateway.directory / "edit.json").write_text(text_of(edit))
-    env = clean_environment() | {"MCP_DATA_DIR": "data", "MCP_API_KEYS_PATH": str(place.keys)}
+    keys = json.loads(place.keys.read_text())
+    keys[KEYS["cut"]]["enabled"] = False
+    (place.gateway.directory / "keys.json").write_text(json.dumps(keys))
+    env = clean_environment() | {"MCP_DATA_DIR": "data", "MCP_API_KEYS_PATH": "keys.json"}
     done = subprocess.run(
         [sys.executable, "-m", "app", "plan", "edit.json"],
-        cwd=place.gateway.directory, env=env, capture_output=True, text=True, timeout=30, check=False,
+        cwd=place.gateway.directory, env=env, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -91,6 +91,15 @@ def test_what_is_not_on_this_machine_is_warned_about(shell: Shell) -> None:
     assert 'b: its "cwd" is no directory here' in done.out
 
 
+def test_what_is_in_ones_home_is_found(shell: Shell) -> None:
+    (shell.directory / "server").symlink_to("/bin/sh")
+    done = check(
+        shell, {"a": {"command": "~/server"}, "b": {"command": "./server", "cwd": "~"}}, HOME=str(shell.directory)
+    )
+    assert "is not found here" not in done.out
+    assert "is no directory here" not in done.out
+
+
 def test_a_scope_that_fits_no_server_and_a_shared_prefix_are_warned_about(shell: Shell) -> None:
     (shell.directory / "data").mkdir()
     entry = {"client_id": "c", "scopes": ["fils:*", "a", "*", "@admin"]}

@@ -65,6 +65,8 @@ def test_a_good_value_is_read(parse: Callable[[str], object], text: str, value: 
         (values.host, "a b"),
         (values.host, "0.0.0.0; include /etc/passwd"),
         (values.host, "x{"),
+        (values.host, "0.0.0.0:8080"),
+        (values.host, "[::1]:8080"),
         (values.path, "a\0b"),
         (values.url, "mcp.example.com"),
         (values.url, "https://u:p@a.example"),

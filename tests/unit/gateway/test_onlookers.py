@@ -18,7 +18,7 @@ NOTICE = Noticed("notifications/progress", msgspec.Raw(b"{}"))
 
 async def test_a_task_in_an_answer_is_renamed() -> None:
     client = PlayedClient(Detached())
-    renamer = Renamer(client, lambda theirs: f"our-{theirs}")
+    renamer = Renamer(client, lambda theirs: f"our-{theirs}", "files")
     await renamer.stream(NOTICE)
     await renamer.reply(Result(msgspec.Raw(b'{"task":{"taskId":"t1","status":"working"}}'), Era.LEGACY))
     (answer,) = client.outcomes

@@ -6,9 +6,21 @@ import msgspec
 import pytest
 
 from app.gateway.sealing import Sealing
+from app.protocol.jsonrpc import members_of
 from app.protocol.versions import Era
 from app.relay.events import Result
-from app.relay.tasks import EXTENSION, RELATED, TaskIds, declared, offers, renamed
+from app.relay.tasks import (
+    EXTENSION,
+    RELATED,
+    TaskIds,
+    alone,
+    cancels,
+    declared,
+    made_or_asked,
+    offers,
+    renamed,
+    signed,
+)
 from tests.support.upstreams import raw
 
 SEALING = Sealing(bytes(range(32)))
@@ -82,3 +94,33 @@ def test_a_client_declares_tasks_by_name() -> None:
     assert declared(raw({"extensions": {EXTENSION: {}}}))
     for other in (None, raw({}), raw({"extensions": {}}), raw({"experimental": {EXTENSION: {}}}), raw([EXTENSION])):
         assert not declared(other)
+
+
+def test_what_a_task_wants_to_know_says_which_server_asks() -> None:
+    asked = {"method": "elicitation/create", "params": {"message": "Who?"}}
+    state = {"taskId": "t", "status": "input_required", "inputRequests": {"k": asked}}
+    found = msgspec.json.decode(renamed(Result(raw(state), Era.MODERN), str.upper, "files").raw)
+    assert found["taskId"] == "T"
+    assert found["inputRequests"]["k"]["params"]["message"] == "[files] Who?"
+    assert found["inputRequests"]["k"]["params"]["_meta"] == {"mcp-proxy/server": "files"}
+    question = members_of(raw({"resultType": "input_required", "inputRequests": {"k": asked}}))
+    assert signed(question or {}, "files") == question, "a question that is no task's is signed where it is asked"
+
+
+def test_a_tool_runs_as_a_task_alone_where_it_says_so_and_its_server_has_tasks() -> None:
+    able = {"tasks": raw({"cancel": {}, "requests": {"tools": {"call": {}}}})}
+    for support, capabilities, expected in (
+        ("required", able, True), ("required", {}, False), ("optional", able, False), (None, able, False),
+        (7, able, False),
+    ):  # fmt: skip
+        tool = {} if support is None else {"execution": raw({"taskSupport": support})}
+        assert alone(tool, capabilities) is expected, (support, capabilities)
+    assert cancels(able)
+    assert not cancels({"tasks": raw({"requests": {}})})
+    assert not cancels({})
+
+
+def test_the_task_that_a_result_is_about_is_the_made_one_or_the_one_asked_for() -> None:
+    assert made_or_asked({"task": raw({"taskId": "t"})}) == "t"
+    assert made_or_asked({"taskId": raw("t")}) == "t"
+    assert made_or_asked({"content": raw([])}) is None

@@ -6,7 +6,7 @@ import pytest
 
 from app.config.snapshot import ServerSpec
 from app.protocol.faults import Kind
-from app.upstream.command import prepare
+from app.upstream.command import directory, prepare
 from app.upstream.errors import UpstreamError
 
 PATH = {"PATH": "/usr/bin:/bin"}
@@ -30,6 +30,13 @@ def test_a_relative_path_is_relative_to_the_cwd(tmp_path: Path) -> None:
     (tmp_path / "bin" / "server").symlink_to(sys.executable)
     argv, _ = prepare(spec("./bin/server", cwd=str(tmp_path)), PATH)
     assert argv == [str(tmp_path / "bin" / "server")]
+
+
+def test_a_home_is_found_in_command_and_cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "server").symlink_to(sys.executable)
+    assert prepare(spec("~/server"), PATH)[0] == prepare(spec("./server", cwd="~/"), PATH)[0] == [f"{tmp_path}/server"]
+    assert directory(spec("server", cwd="~/")) == f"{tmp_path}/"
 
 
 @pytest.mark.parametrize(
