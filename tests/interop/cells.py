@@ -201,7 +201,8 @@ TABLE: dict[str, Row] = {
     ),
     "tasks": Row(
         ("those of 2025-11-25, ids sealed", "those of the extension, ids sealed",
-         "not offered: the gateway waits for the task of a tool that is no other way to be run", "not declared to the server",
+         "not offered: the gateway waits for the task of a tool that is no other way to be run",
+         "not declared to the server",
          "-32021 from the server: a failed call that names tasks"),
         (),
         {"L-L": (f"{TASKS}::test_a_legacy_servers_task_is_made_asked_for_answered_and_cancelled",
