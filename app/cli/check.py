@@ -17,7 +17,7 @@ from app.cli.show import printable
 from app.config.programs import search_path
 
 if TYPE_CHECKING:
-    from app.config.keys import Keyring
+    from app.config.keyring import Keyring
     from app.config.settings import Settings
     from app.config.snapshot import ServerSpec, Snapshot
 

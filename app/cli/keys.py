@@ -16,7 +16,7 @@ from app.cli.environment import environment, settings
 from app.cli.show import fail, write_table, write_text
 
 if TYPE_CHECKING:
-    from app.config.keys import Key
+    from app.config.keyring import Key
 
 SUMMARY = "make, list and revoke API keys"
 _SPAN = re.compile(r"(\d{1,5})([hdw])")
@@ -62,7 +62,7 @@ def run(args: Namespace) -> int:
 
 
 def _new(client: str, scopes: list[str], expires: str | None) -> int:
-    from app.config.keys import client_problem, scope_problem
+    from app.config.key_values import client_problem, scope_problem
     from app.gateway.keys_file import add_key
 
     if problem := client_problem(client):
@@ -155,7 +155,7 @@ def _split(scopes: list[str]) -> list[str]:
 
 def _moment(text: str) -> str:
     """RFC 3339 of a time or a span from now; raises `ValueError` with what is allowed."""
-    from app.config.keys import parse_time
+    from app.config.key_values import parse_time
 
     now = datetime.now(UTC)
     if span := _SPAN.fullmatch(text):

@@ -7,22 +7,19 @@ text that could be one.
 import math
 import re
 from collections.abc import Iterator
-from datetime import datetime
 
 import msgspec
 
 from app.config.key_format import is_hashed, key_id, stored_digest
-from app.config.keyring import ANONYMOUS, Key, Keyring, Principal
+from app.config.key_values import client_problem, parse_time, scope_problem
+from app.config.keyring import Key, Keyring, Principal
 from app.config.load import load
 from app.config.snapshot import Notice
 from app.config.spelling import did_you_mean
 from app.config.tree import Array, Member, Node, Object, Scalar, kind
 from app.relay.policy import Grant
 
-__all__ = ["ANONYMOUS", "Key", "Keyring", "KeysRead", "Principal", "read_keyring"]
-
 SHORTEST, SHORT = 8, 32
-LONGEST_CLIENT = 128
 VARIABLE = "MCP_API_KEYS"
 ENTRY_KEYS = ("client_id", "scopes", "expires_at", "enabled", "id", "created_at")
 LATER = ("rate_limit", "role", "roles")
@@ -36,8 +33,6 @@ MEANT = {
 _VARIABLE = re.compile(r"\$\{.*\}|\$[A-Za-z_]\w*", re.ASCII)
 _QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
-_SERVER_GLOB = re.compile(r"[A-Za-z0-9_*?-]+", re.ASCII)
 
 
 class KeysRead(msgspec.Struct, frozen=True):
@@ -73,37 +68,6 @@ def _repeated(key: Key, first: Key) -> Notice:
     if (first.principal, first.until) != (key.principal, key.until):
         return _error(key.origin, f"this key is there already, with other rights: {first.origin}", "remove one of them")
     return Notice(key.origin, "", f"this key is there already: {first.origin}")
-
-
-def parse_time(text: str) -> float | None:
-    """RFC 3339 to Unix time; None for anything else, a time without its zone included."""
-    if not _RFC3339.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text.upper()).timestamp()
-    except ValueError:
-        return None
-
-
-def scope_problem(scope: str) -> str:
-    """What is wrong with one scope; empty when nothing is."""
-    text = scope.removeprefix("!")
-    if text.startswith("@"):
-        return "" if text == "@admin" else "the only scope with @ is @admin"
-    server, colon, item = text.partition(":")
-    if not server or (colon and not item):
-        return 'a scope is "server" or "server:tool", with * and ? in it'
-    if not _SERVER_GLOB.fullmatch(server):
-        return "server names hold letters, digits, _ and - only in scopes: anything else is written _"
-    return ""
-
-
-def client_problem(client: str) -> str:
-    """What is wrong with a client's name; empty when nothing is."""
-    if client.startswith("@"):
-        return "a client's name does not begin with @"
-    fits = client and client.isprintable() and len(client) <= LONGEST_CLIENT
-    return "" if fits else f"a client's name is printable, not empty, and {LONGEST_CLIENT} characters at most"
 
 
 def _error(where: str, message: str, hint: str = "") -> Notice:

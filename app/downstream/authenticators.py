@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from litestar.types import Scope
 
-from app.config.keys import ANONYMOUS, Keyring, Principal
+from app.config.keyring import ANONYMOUS, Keyring, Principal
 from app.config.settings import Settings
 from app.downstream.callers import PEER, Way, address_rule
 from app.downstream.penalties import Penalties

@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream import answers
 from app.downstream.batches import Batch
 from app.downstream.body import read_body

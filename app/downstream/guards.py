@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Scope
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.config.settings import Settings
 from app.downstream.authenticators import Authenticator
 from app.downstream.refusals import Refused

@@ -8,7 +8,7 @@ from typing import Any
 
 from litestar import Controller, Request, Response, get
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream.authenticators import Authenticator
 from app.downstream.guards import note_principal
 from app.downstream.refusals import Refused

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream.guards import note_principal
 
 PATH = "/mcp"

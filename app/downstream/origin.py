@@ -5,7 +5,7 @@ import time
 import msgspec
 from litestar.types import Scope
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 
 
 class Origin(msgspec.Struct, frozen=True):

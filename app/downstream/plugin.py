@@ -12,7 +12,7 @@ from litestar.plugins import InitPlugin
 from litestar.types import ASGIApp
 from litestar.types.internal_types import PathParameterDefinition
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
 from app.downstream.authenticators import Authenticator

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from litestar.types import Message, Receive, ReceiveMessage, Scope, Send
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import Endpoint
 from app.downstream.faults import plain, to_answer, to_plain

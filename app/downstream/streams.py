@@ -14,7 +14,7 @@ from typing import cast
 from litestar.types import Receive, Scope, Send
 from msgspec.structs import replace
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream.call_log import CallLog
 from app.downstream.faults import plain, to_answer, to_plain
 from app.downstream.origin import Origin

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.gateway.subscription import Audience, End, Subscription
 from app.protocol.versions import Era
 from app.relay.directory import Listing

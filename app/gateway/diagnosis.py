@@ -8,7 +8,7 @@ The public words are `status.py`'s. Knows no wire.
 from datetime import UTC, datetime
 from typing import Any
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.config.masking import without_secrets
 from app.config.snapshot import DisabledServer, ServerSpec, ToolFilter
 from app.gateway.generation import Generation

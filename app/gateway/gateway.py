@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Snapshot
 from app.gateway.broadcast import STALE, Broadcast

@@ -7,7 +7,7 @@ see of it is merged here from the servers' catalogs, and kept until one of those
 from collections.abc import Mapping
 from functools import cached_property
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.snapshot import ServerSpec, Snapshot
 from app.relay.catalog import Hint
 from app.relay.directory import Directory, Source

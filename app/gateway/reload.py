@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.masking import secrets_of
 from app.config.plan import Plan, make_plan, refusals
 from app.config.snapshot import ServerSpec, Snapshot

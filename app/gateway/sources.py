@@ -12,7 +12,8 @@ from pathlib import Path
 
 from app.config.compile import read_snapshot
 from app.config.identity import identity
-from app.config.keys import Keyring, read_keyring
+from app.config.keyring import Keyring
+from app.config.keys import read_keyring
 from app.config.settings import Settings, SettingsError, load_settings, parse_dotenv
 from app.config.snapshot import Notice, ServerSpec, Snapshot
 from app.relay.catalog import ServerCatalog

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.config.identity import fingerprint, identity
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.gateway.gateway import Gateway
 from app.gateway.generation import Generation
 from app.relay.directory import NAMED, Listing

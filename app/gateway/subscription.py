@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Self
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.protocol.versions import Era
 from app.relay.catalog import Members
 from app.relay.events import Noticed

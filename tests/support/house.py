@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.config.compile import read_snapshot
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.settings import Settings
 from app.config.snapshot import Notice, Snapshot
 from app.gateway.drain import Drain

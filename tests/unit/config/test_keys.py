@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config.key_format import hashed
-from app.config.keys import KeysRead, client_problem, parse_time, read_keyring, scope_problem
+from app.config.keys import KeysRead, read_keyring
 
 LONG = "k" * 40
 NOW = 1_800_000_000.0
@@ -177,30 +177,3 @@ def test_an_unreadable_file_is_named_without_its_keys() -> None:
 @given(st.binary(max_size=80), st.text(max_size=40))
 def test_never_raises_on_any_bytes(data: bytes, variable: str) -> None:
     read_keyring(variable, data, "keys.json", NOW)
-
-
-@pytest.mark.parametrize("text", ["1970-01-01T00:00:10Z", "1970-01-01t01:00:10.0+01:00", "1970-01-01 00:00:10z"])
-def test_times_are_rfc_3339(text: str) -> None:
-    assert parse_time(text) == 10.0
-
-
-@pytest.mark.parametrize("text", ["1970-01-01", "1970-13-01T00:00:00Z", "10", "1970-01-01T00:00Z"])
-def test_other_times_are_none(text: str) -> None:
-    assert parse_time(text) is None
-
-
-@pytest.mark.parametrize(
-    "scope", ["*", "files", "files:read_*", "!files:write_*", "f?les*:x", "@admin", "!@admin", "a:file:///x*"]
-)
-def test_scopes_are_globs_on_server_and_item(scope: str) -> None:
-    assert scope_problem(scope) == ""
-
-
-@pytest.mark.parametrize("scope", ["", "!", ":", "files:", ":read", "@other", "my files", "файлы", "!a b:c"])
-def test_other_scopes_have_a_problem(scope: str) -> None:
-    assert scope_problem(scope)
-
-
-def test_a_client_has_a_printable_name() -> None:
-    assert client_problem("Ann's laptop") == ""
-    assert all(client_problem(name) for name in ("", "a\nb", "x" * 129))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.config.keys import Key, Keyring, Principal
+from app.config.keyring import Key, Keyring, Principal
 from app.gateway.gateway import Gateway
 from app.relay.policy import Grant
 from tests.support.house import open_house, owned

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from app.config.keys import ANONYMOUS, Key, Keyring, Principal
+from app.config.keyring import ANONYMOUS, Key, Keyring, Principal
 from app.config.settings import Settings
 from app.downstream.authenticators import (
     LOOPBACK_ONLY,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream.callers import Way
 from app.downstream.faults import NOT_FOUND
 from app.downstream.gate import CLIENT, TOOL, note_tool, with_gate

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.config.settings import Settings
 from app.downstream.authenticators import Authenticator
 from app.downstream.health import Health, health_controller

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream.guards import known_principal
 from app.downstream.lane import with_lane
 from app.relay.policy import Grant

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.downstream import sse_front as module
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import Endpoint

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.settings import Settings
 from app.gateway.drain import Drain
 from app.gateway.gateway import Gateway

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import pytest
 
-from app.config.keys import Keyring, Principal
+from app.config.keyring import Keyring, Principal
 from app.config.snapshot import ServerSpec, Snapshot
 from app.gateway import broadcast as module
 from app.gateway.broadcast import KINDS, Broadcast

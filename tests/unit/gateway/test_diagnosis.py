@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.config.snapshot import ServerSpec, ToolFilter
 from app.gateway.diagnosis import diagnosis, what_hides
 from app.relay.policy import Grant

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from app.config.keyring import Key, Principal
-from app.config.keys import Keyring
+from app.config.keyring import Key, Keyring, Principal
 from app.config.snapshot import ServerSpec, Snapshot
 from app.gateway.freshness import hint_for
 from app.gateway.generation import Generation

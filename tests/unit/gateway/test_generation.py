@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.snapshot import ServerSpec, Snapshot, ToolFilter
 from app.gateway import generation as module
 from app.gateway.generation import Generation

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from app.config.keys import Keyring
+from app.config.keyring import Keyring
 from app.config.snapshot import METHOD_TIMEOUT, ServerSpec, Snapshot
 from app.gateway.generation import Generation
 from app.gateway.parking import Parking

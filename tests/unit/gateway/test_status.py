@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.gateway.generation import Generation
 from app.gateway.status import degraded, ready, remarks, server_details
 from app.relay.catalog import Item, ServerCatalog

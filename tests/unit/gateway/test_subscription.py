@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from app.config.keys import Principal
+from app.config.keyring import Principal
 from app.gateway import subscription as module
 from app.gateway.broadcast import KINDS
 from app.gateway.subscription import End, Subscription
