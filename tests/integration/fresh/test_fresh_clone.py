@@ -49,7 +49,7 @@ def test_a_fresh_checkout_serves_the_time_server_with_one_command(checkout: Path
 
 def test_the_second_run_is_at_once_without_a_network_and_makes_no_new_key(checkout: Path) -> None:
     keys = (checkout / "data/api_keys.json").read_bytes()
-    seen = _visit(checkout, "--within", "30", "--tools", TIME, alone=True)
+    seen = _visit(checkout, "--within", "90", "--tools", TIME, alone=True)
     assert "Installing" not in str(seen["output"])
     assert "No network: uvx and npx use what they have cached" in str(seen["output"])
     assert (checkout / "data/api_keys.json").read_bytes() == keys
@@ -57,11 +57,11 @@ def test_the_second_run_is_at_once_without_a_network_and_makes_no_new_key(checko
 
 def test_on_a_terminal_the_first_key_is_shown_once(checkout: Path) -> None:
     shutil.rmtree(checkout / "data")
-    seen = _visit(checkout, "--within", "30", "--terminal", "--tools", TIME)
+    seen = _visit(checkout, "--within", "90", "--terminal", "--tools", TIME)
     assert "is shown this once" in str(seen["output"])
 
 
 def test_it_serves_without_nginx_where_that_is_wanted(checkout: Path) -> None:
     shutil.rmtree(checkout / "data")
-    seen = _visit(checkout, "--within", "30", "--flags", "no-edge", "--tools", TIME)
+    seen = _visit(checkout, "--within", "90", "--flags", "no-edge", "--tools", TIME)
     assert not str(seen["server"]).startswith("nginx")

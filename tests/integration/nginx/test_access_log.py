@@ -49,7 +49,7 @@ async def test_a_call_is_one_line_with_its_client_and_tool_which_the_client_is_n
         "completed": True, "protocol": "HTTP/1.1", "tls": "", "mcp_method": "tools/call", "mcp_name": "bench__whoami",
     }  # fmt: skip
     assert {name: line[name] for name in known} == known
-    assert 0 <= float(line["first_byte_seconds"]) <= line["seconds"] < 5
+    assert 0 <= float(line["first_byte_seconds"]) <= line["seconds"] < 60
     assert line["received"] > 100
     assert line["sent"] > 100
 

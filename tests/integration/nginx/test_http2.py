@@ -108,7 +108,7 @@ def served() -> Iterator[tuple[Gateway, int]]:
             with (folder / "log").open("wb") as log:
                 process = subprocess.Popen(command, env=environment(()), stdout=log, stderr=log)
             try:
-                eventually(lambda: (folder / "app.sock").exists() and (folder / "nginx.pid").exists(), 20, "both")
+                eventually(lambda: (folder / "app.sock").exists() and (folder / "nginx.pid").exists(), what="both")
                 yield gateway, port
             finally:
                 process.terminate()
@@ -128,7 +128,7 @@ async def journal(gateway: Gateway) -> list[str]:
 
 async def test_b22_a_thousand_streams_reset_at_once_leave_no_call_and_harm_nobody() -> None:
     with served() as (gateway, port):
-        await until(lambda: _lists(port), "listed", 30)
+        await until(lambda: _lists(port), "listed", 60)
         wild = await asyncio.to_thread(Http2, port)
         with wild.wire:
             sent = b"".join(
@@ -150,7 +150,7 @@ async def test_b22_a_thousand_streams_reset_at_once_leave_no_call_and_harm_nobod
 @pytest.mark.parametrize("end", [True, False])
 async def test_b22_a_flood_of_header_frames_without_an_end_is_cut_off(end: bool) -> None:
     with served() as (_, port):
-        await until(lambda: _lists(port), "listed", 30)
+        await until(lambda: _lists(port), "listed", 60)
         wild = await asyncio.to_thread(Http2, port)
         with wild.wire:
             head = fields((":method", "GET"), (":scheme", "https"), (":path", "/health"), (":authority", HOST))

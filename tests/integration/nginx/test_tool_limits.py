@@ -54,7 +54,7 @@ async def test_a_tool_of_one_key_is_limited_wherever_the_key_comes_from_and_its_
     found = await statuses(caller(gateway), "bench__whoami")
     assert found.keys() == {200, 429}
     assert LIMIT < found[200] <= LIMIT + 2 + LIMIT * (time.monotonic() - began)
-    assert (await statuses(caller(gateway), "bench__whoami", count=9))[429] > 0
+    assert (await statuses(caller(gateway), "bench__whoami"))[429] > 0
     assert await statuses(caller(gateway), "bench__journal", count=LIMIT) == {200: LIMIT}
     assert await statuses(caller(gateway, OTHER), "bench__whoami", count=LIMIT) == {200: LIMIT}
 

@@ -71,7 +71,7 @@ async def ask_two_at_once(house: Gateway, server: str, mode: str, eve: str = ANN
     both = asyncio.Barrier(2)
 
     async def answer(params: Any) -> str:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await both.wait()
         return params.message.rpartition(" ")[2]
 

@@ -54,7 +54,7 @@ async def listed(client: Make) -> None:
         tools = [tool["name"] for tool in (await client().ask("tools/list")).result["tools"]]
         return all(f"{server}__slow" in tools for server in ("pipe", "remote", "own", "hurried", "frail", "plain"))
 
-    await until(all_there, "all servers are listed", 30)
+    await until(all_there, "all servers are listed", 60)
 
 
 async def journal(caller: Caller) -> list[str]:

@@ -114,7 +114,7 @@ async def test_a_task_that_its_server_has_forgotten_is_on_no_list(client: Make) 
     async def gone() -> bool:
         return (await ann.ask("tasks/get", {"taskId": task["taskId"]})).error["message"] == "Unknown task"
 
-    await until(gone, "the server runs again and knows no task", 20)
+    await until(gone, "the server runs again and knows no task")
     found = await listed(ann)
     assert kept["taskId"] in found
     assert task["taskId"] not in found

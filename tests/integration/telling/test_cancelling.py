@@ -16,7 +16,7 @@ async def journaled(client: Caller, server: str, entry: str) -> None:
     async def has() -> bool:
         return entry in (await client.call(f"{server}__read_journal")).text
 
-    await until(has, f"{server}: {entry}", 20)
+    await until(has, f"{server}: {entry}")
 
 
 @each_pair

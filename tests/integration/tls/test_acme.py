@@ -113,7 +113,7 @@ async def test_a_renewal_under_load_fails_no_call_and_cuts_no_stream(issued: Sit
         assert after != before
         await asyncio.to_thread(eventually, lambda: issued.tls.presents(after), what="the new one")
         served = load.answered.total()
-        await until(load.is_beyond(served + 50), "calls after it", 20)
+        await until(load.is_beyond(served + 50), "calls after it")
         async with await wire_to(issued) as other:
             await other.request("POST", "/mcp", caller.headers("tools/call", free), body(caller, free, 8))
         assert (await read_reply(wire, answer, 7)).text == "released x"

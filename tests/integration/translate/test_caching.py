@@ -75,7 +75,7 @@ async def both_listed(fleeting: Gateway) -> None:
         lists = [(await of(fleeting, server).ask("tools/list")).result["tools"] for server in ("brief", "lasting")]
         return all(lists)
 
-    await until(there, "both servers are listed", 30)
+    await until(there, "both servers are listed", 60)
 
 
 def of(house: Gateway, server: str, key: str = ANN, era: str = "modern") -> Caller:
@@ -106,7 +106,7 @@ async def test_a_list_is_kept_for_as_long_as_its_server_says_and_not_longer(flee
     async def listed_again() -> bool:
         return await header("brief") == changed
 
-    await until(listed_again, "the list that is good for no time was asked for again", 15)
+    await until(listed_again, "the list that is good for no time was asked for again")
     assert await header("lasting") == kept != changed
 
 

@@ -6,6 +6,7 @@ One gateway behind nginx for all, in front of a process and of two remote server
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client, StdioServerParameters
 
 from tests.bench.processes import cpu_seconds
 from tests.support.gateway import UNLIMITED, Gateway, running_gateway
 from tests.support.http_wires import seen, wayward_http
 from tests.support.processes import eventually
-from tests.support.programs import workbench
+from tests.support.programs import module_of, workbench
 from tests.support.wire import Caller, Wire, names, until
 
 KEY = "key-of-somebody-who-complains-0123456789"
 CLOSE_WAIT = "08"
+AUTHORIZED = ("--header", "Authorization:${AUTH}", "--allow-http")
 
 
 @dataclass
@@ -49,6 +52,8 @@ def place() -> Iterator[Place]:
         env = {"MCP_LIVE_RELOAD": "true", **UNLIMITED}
         gateway = stack.enter_context(running_gateway(servers(origin), keys={KEY: "ann"}, env=env, edge=True))
         eventually(lambda: state_of(gateway, "parked") == "failed", what="it is parked")
+        for name in ("bench", "plain", "streaming"):
+            eventually(lambda name=name: state_of(gateway, name) == "ready", what=f"{name} is ready")
         yield Place(gateway, origin)
 
 
@@ -188,3 +193,18 @@ async def test_who_never_reads_a_stream_costs_the_others_nothing(place: Place) -
     assert (await place.client().call("plain__echo", {"a": 2})).text == '{"a": 2}'
     for wire in wires:
         await wire.close()
+
+
+async def test_a_client_goes_on_after_the_gateway_was_killed(place: Place, tmp_path: Path) -> None:
+    bridge = StdioServerParameters(
+        command="node",
+        args=[module_of("clients-npm", "mcp-remote/dist/proxy.js"), place.gateway.endpoint, *AUTHORIZED],
+        env={"AUTH": f"Bearer {KEY}", "MCP_REMOTE_CONFIG_DIR": str(tmp_path), "PATH": os.environ["PATH"]},
+    )
+    async with Client(bridge, mode="legacy") as client:
+        assert not (await client.call_tool("plain__echo", {"a": 3})).is_error
+        former = place.gateway.worker()
+        os.kill(former.pid, signal.SIGKILL)
+        eventually(lambda: not former.alive and place.gateway.is_live(), what="it is back")
+        result = await client.call_tool("plain__echo", {"a": 4})
+        assert result.content[0].text == '{"a": 4}'
