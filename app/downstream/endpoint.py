@@ -10,11 +10,11 @@ from functools import partial
 from time import perf_counter
 from typing import cast
 
-import msgspec
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from app.config.keyring import Principal
 from app.downstream import answers
+from app.downstream.answering import answer
 from app.downstream.batches import Batch
 from app.downstream.body import read_body
 from app.downstream.call_log import CallLog
@@ -25,45 +25,25 @@ from app.downstream.origin import Origin
 from app.downstream.recording import Recorder
 from app.downstream.response import RelayResponse, send_empty, send_json
 from app.downstream.streams import UNKNOWN_SESSION, Streams
+from app.downstream.visit import Visit, headers_of
 from app.gateway.driver import INTERNAL
-from app.gateway.freshness import hint_for
 from app.gateway.gateway import Gateway
 from app.gateway.introducing import roots_changed
 from app.gateway.journal import Journals
-from app.gateway.listing_tasks import list_tasks
-from app.gateway.relayed import Relayed
 from app.gateway.relaying import relay, tell
 from app.gateway.sessions import BATCHING, Session
-from app.gateway.subscribing import subscribe, unsubscribe
 from app.protocol.classify import Head, Headers, Inbound, classify, classify_batch, read_head
 from app.protocol.faults import Fault, Kind
 from app.protocol.jsonrpc import NO_RAW, Rejection, is_array, text_of
 from app.protocol.methods import Answer, is_foreign
-from app.protocol.versions import ASSUMED_LEGACY, LATEST_LEGACY, LEGACY_VERSIONS, Era
-from app.relay import logs
-from app.relay.answerable import of_session
-from app.relay.hints import UNHINTED
-from app.relay.view import View
+from app.protocol.versions import ASSUMED_LEGACY, LEGACY_VERSIONS, Era
 
 log = logging.getLogger("app.downstream")
 
-SESSION = b"mcp-session-id"
 TOO_SLOW = Fault(Kind.TOO_SLOW, "The body did not arrive in time.")
 ALLOW = b"POST, GET, DELETE, OPTIONS"
 ALLOW_SESSIONLESS = b"POST, DELETE, OPTIONS"
 ALLOW_MODERN = b"POST, OPTIONS"
-
-
-class Visit(msgspec.Struct):
-    """One message in progress: who sent it, to which part of the gateway, and in which session."""
-
-    scope: Scope
-    principal: Principal
-    only: str
-    inbound: Inbound
-    session: Session | None
-    response: RelayResponse
-    send: Send
 
 
 class Endpoint:
@@ -95,7 +75,7 @@ class Endpoint:
             await self.post(scope, receive, send, principal, only)
         elif method == "DELETE":
             await self._delete(scope, send, principal)
-        elif method == "GET" and _has_session(read_head(_headers(scope))):
+        elif method == "GET" and _has_session(read_head(headers_of(scope))):
             await self._streams.open(Origin(scope, principal, only), receive, send)
         else:
             await _not_allowed(scope, send)
@@ -109,10 +89,10 @@ class Endpoint:
         body = await self.read(scope, receive)
         if isinstance(body, Rejection):
             await self.one(origin, body, receive, send)
-        elif body[:1] != b"{" and is_array(body) and self._takes_batches(_headers(scope), principal):
+        elif body[:1] != b"{" and is_array(body) and self._takes_batches(headers_of(scope), principal):
             await self._batch(origin, body, receive, send)
         else:
-            await self.one(origin, classify(_headers(scope), body), receive, send)
+            await self.one(origin, classify(headers_of(scope), body), receive, send)
 
     async def read(self, scope: Scope, receive: Receive) -> bytes | Rejection:
         """A request's body, within the bounds of size and time."""
@@ -123,7 +103,7 @@ class Endpoint:
         return Rejection(_too_large(self._max_body)) if body is None else body
 
     async def _batch(self, origin: Origin, body: bytes, receive: Receive, send: Send) -> None:
-        members = classify_batch(_headers(origin.scope), body)
+        members = classify_batch(headers_of(origin.scope), body)
         if isinstance(members, Rejection):
             await self.one(origin, members, receive, send)
             return
@@ -165,7 +145,7 @@ class Endpoint:
                 await response.reply(found.fault)
             else:
                 server = await self._serve(
-                    Visit(origin.scope, origin.principal, origin.only, found, session, response, send)
+                    Visit(self._gateway(), origin.scope, origin.principal, origin.only, found, session, response, send)
                 )
         except Exception:
             log.exception("request %s failed", response.request_id)
@@ -198,7 +178,7 @@ class Endpoint:
         if method is None and not inbound.message.is_request:
             await self._notified(visit)
             return ""
-        level = _log_level(visit)
+        level = visit.log_level()
         if isinstance(level, Fault):
             await visit.response.reply(level)
             return ""
@@ -208,7 +188,7 @@ class Endpoint:
         if method is None:
             await visit.response.reply(Fault(Kind.METHOD_NOT_FOUND, "Method not found."))
             return ""
-        unoffered = answers.unoffered(self._view(visit), inbound, method) if answers.may_lack(inbound, method) else None
+        unoffered = answers.unoffered(visit.view(), inbound, method) if answers.may_lack(inbound, method) else None
         if unoffered is not None:
             await visit.response.reply(unoffered)
             return ""
@@ -217,7 +197,7 @@ class Endpoint:
         if method.answer is Answer.LISTEN:
             await self._streams.listen(visit.scope, inbound, visit.response, visit.principal, visit.only)
             return visit.only
-        await self._answer(visit, method.answer)
+        await answer(visit, method)
         return ""
 
     def _session(self, principal: Principal, inbound: Inbound) -> Session | None:
@@ -245,94 +225,19 @@ class Endpoint:
                 (text_of(message.params.get("reason")) or "The client cancelled the request.")[:200],
             )
         elif self._passes(visit):
-            gateway, call = self._gateway(), self._call(visit, visit.only)
-            gateway.own(tell(gateway, call))
+            visit.gateway.own(tell(visit.gateway, visit.call(visit.only)))
         if message.method == "notifications/roots/list_changed" and visit.session is not None:
-            roots_changed(self._gateway(), visit.session)
+            roots_changed(visit.gateway, visit.session)
         visit.response.outcome = "accepted"
         await send_empty(visit.send, 202)
 
-    async def _answer(self, visit: Visit, answer: Answer) -> None:
-        gateway, inbound = self._gateway(), visit.inbound
-        view = self._view(visit)
-        match answer:
-            case Answer.INITIALIZE:
-                await self._initialize(visit, view)
-                return
-            case Answer.PING:
-                result: bytes | tuple[bytes, ...] | Fault = b"{}"
-            case Answer.DISCOVER:
-                result = answers.discover(view, hint_for(gateway.current, view, "server/discover"))
-            case Answer.SET_LEVEL:
-                result = answers.set_level(view, visit.session, inbound)
-            case Answer.SUBSCRIBE | Answer.UNSUBSCRIBE:
-                await self._subscribe(visit, view, answer)
-                return
-            case Answer.LIST_TASKS:
-                result = await list_tasks(gateway, self._call(visit, visit.only))
-            case _:
-                assert inbound.method is not None, "only known methods get here"
-                await gateway.listed(view)
-                view, asked = self._view(visit), inbound.message.method
-                # Only the modern era is told for how long a list is good.
-                modern = inbound.era is Era.MODERN
-                hint = hint_for(gateway.current, view, asked, inbound.method.capability) if modern else UNHINTED
-                result = answers.listing(view, inbound, inbound.method, hint)
-        if isinstance(result, Fault):
-            await visit.response.reply(result)
-        elif isinstance(result, bytes):
-            await visit.response.give(result)
-        else:
-            await visit.response.give(*result)
-
-    async def _subscribe(self, visit: Visit, view: View, answer: Answer) -> None:
-        gateway, session, params = self._gateway(), visit.session, visit.inbound.message.params
-        assert session is not None, "whoever has no session of its own has the nameless one"
-        if answer is Answer.SUBSCRIBE:
-            await visit.response.reply(await subscribe(gateway, session, view, params))
-        else:
-            await visit.response.reply(unsubscribe(gateway, session, params))
-
-    async def _initialize(self, visit: Visit, view: View) -> None:
-        version = answers.requested_version(visit.inbound)
-        if isinstance(version, Fault):
-            await visit.response.reply(version)
-            return
-        declared = of_session(visit.inbound.message.params.get("capabilities", NO_RAW), urls=version == LATEST_LEGACY)
-        if visit.session is not None:  # HTTP+SSE: it began with the stream
-            visit.session.version, visit.session.capabilities = version, declared
-            await visit.response.give(answers.initialize(view, version))
-            return
-        session = self._gateway().sessions.open(visit.principal.client_id, version)
-        session.capabilities = declared
-        visit.response.headers.append((SESSION, session.id.encode()))
-        await visit.response.give(answers.initialize(view, version))
-
     async def _relay(self, visit: Visit, only: str = "") -> str:
         if visit.inbound.message.method == "resources/read":
-            visit.response.shared = self._gateway().current.unrestricted
-        return await relay(self._gateway(), self._call(visit, only), visit.response)
-
-    def _call(self, visit: Visit, only: str) -> Relayed:
-        inbound = visit.inbound
-        return Relayed(
-            visit.principal.client_id,
-            visit.session,
-            inbound.era,
-            inbound.message,
-            logs.stamped(inbound.meta.members, visit.session.log_level) if visit.session else inbound.meta.members,
-            inbound.meta.token,
-            lambda: self._view(visit),
-            inbound.accept.stream,
-            headers=_headers(visit.scope),
-            only=only,
-        )
-
-    def _view(self, visit: Visit) -> View:
-        return self._gateway().current.view(visit.principal.grant, visit.only)
+            visit.response.shared = visit.gateway.current.unrestricted
+        return await relay(visit.gateway, visit.call(only), visit.response)
 
     async def _delete(self, scope: Scope, send: Send, principal: Principal) -> None:
-        head = read_head(_headers(scope))
+        head = read_head(headers_of(scope))
         if _is_modern(head):
             await _not_allowed(scope, send)
         elif not head.session:
@@ -348,20 +253,8 @@ def _too_large(limit: int) -> Fault:
     return Fault(Kind.TOO_LARGE, f"The body is larger than {limit} bytes (MCP_MAX_BODY).")
 
 
-def _log_level(visit: Visit) -> int | Fault:
-    """From which level on the client of this request hears log messages."""
-    if visit.inbound.era is Era.MODERN:
-        return logs.wanted(visit.inbound.meta.members)
-    level = visit.session.log_level if visit.session else None
-    return logs.UNSET if level is None else level
-
-
 def _recorder(journals: Journals, send: Send) -> Recorder:
     return Recorder(journals, journals.begin(), send)
-
-
-def _headers(scope: Scope) -> Headers:
-    return cast("Headers", scope["headers"])  # uvicorn's is a list; Litestar's type says iterable
 
 
 def _is_modern(head: Head) -> bool:
@@ -374,7 +267,7 @@ def _has_session(head: Head) -> bool:
 
 async def _not_allowed(scope: Scope, send: Send) -> None:
     """Also a GET without a session, which has no stream: the spec answers so where none is offered."""
-    if _is_modern(read_head(_headers(scope))):
+    if _is_modern(read_head(headers_of(scope))):
         allow = ALLOW_MODERN
     else:
         allow = ALLOW_SESSIONLESS if cast("HTTPScope", scope)["method"] == "GET" else ALLOW

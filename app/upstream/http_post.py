@@ -8,9 +8,11 @@ written while the answer is read, nor for a way through a proxy (docs/adr/0001-h
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 from types import TracebackType
 
 from aiohttp import ClientRequest, ClientResponse, ClientSession, hdrs
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.helpers import TimerNoop
 from aiohttp.http import StreamWriter
 from yarl import URL
@@ -20,10 +22,18 @@ SMALL = 1 << 16
 _TIMER = TimerNoop()
 
 
+class _Settled(ClientRequest):
+    """Never sent: it tells the connector whom to connect to, and what every request says. Worked out once."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:  # pyright: ignore[reportIncompatibleMethodOverride] - a property there
+        return super().connection_key
+
+
 class Target:
     """Where POSTs go, and what is the same in each of them. `read_buffer` bounds what is read ahead, in bytes."""
 
-    __slots__ = ("_connector", "_headers", "_loop", "_read_buffer", "_request", "_session", "_start", "_url")
+    __slots__ = ("_connector", "_headers", "_info", "_loop", "_read_buffer", "_request", "_session", "_start", "_url")
 
     def __init__(self, session: ClientSession, url: str, read_buffer: int) -> None:
         assert session.connector is not None, "a session has none only once it is closed"
@@ -32,11 +42,9 @@ class Target:
         self._loop = asyncio.get_running_loop()
         self._read_buffer = read_buffer
         self._url = URL(url)
-        # Never sent: it tells the connector whom to connect to, and what every request says.
-        self._request = ClientRequest(
-            "POST", self._url, headers=session.headers, loop=self._loop, session=session, ssl=True
-        )
+        self._request = _Settled("POST", self._url, headers=session.headers, loop=self._loop, session=session, ssl=True)
         self._headers = self._request.headers.copy()
+        self._info = self._request.request_info
         self._start = f"POST {self._url.raw_path_qs} HTTP/1.1"
 
     def post(self, headers: Mapping[str, str], body: bytes) -> "Post":
@@ -62,7 +70,7 @@ class Target:
                 writer=None,
                 continue100=None,
                 timer=_TIMER,
-                request_info=self._request.request_info,
+                request_info=self._info,
                 traces=[],
                 loop=self._loop,
                 session=self._session,

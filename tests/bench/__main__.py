@@ -95,8 +95,8 @@ def main() -> int:
     for crowded in crowds:
         print(
             f"Streams: {crowded.heard} of {crowded.streams} heard of a change, the last after {crowded.all_ms:.0f} ms; "
-            f"{crowded.kb_each:.0f} kB each; others waited {crowded.stall_ms:.0f} ms longer, "
-            f"without any change {crowded.calm_ms:.0f}."
+            f"{crowded.kb_each:.0f} kB each, and {crowded.nginx_kb:.0f} in nginx; "
+            f"others waited {crowded.stall_ms:.0f} ms longer, without any change {crowded.calm_ms:.0f}."
         )
     if timed:
         print(

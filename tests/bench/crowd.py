@@ -1,7 +1,8 @@
 """Many who listen at once: what each costs, how soon a change reaches all of them, and how long others wait meanwhile.
 
-Half of the streams are GETs of legacy sessions, half are `subscriptions/listen`. One tool is added at a stdio server;
-the clock runs from the call that adds it to the last stream that heard of it.
+Half of the streams are GETs of legacy sessions, half are `subscriptions/listen`; they come through nginx (where there
+is one), with as many keys and addresses as its limits want for so many. One tool is added at a stdio server; the clock
+runs from the call that adds it to the last stream that heard of it.
 """
 
 import asyncio
@@ -13,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from app.serve.descriptors import make_room
 from tests.bench.endpoint import LEGACY, MODERN, Endpoint
-from tests.bench.gateway import HERE, Gateway, gateway
-from tests.bench.processes import memory_mb, tree
+from tests.bench.gateway import HERE, KEYS, Gateway, gateway
+from tests.bench.processes import command_line, memory_mb, tree
 
 EACH = 500
 GROWING = HERE.parent / "support" / "servers" / "growing.py"
@@ -23,11 +25,18 @@ CHANGED = b"notifications/tools/list_changed"
 LIMIT = 30.0
 # Streams that are being opened at once.
 AT_ONCE = 50
+# Streams of one key, and of its address: half of what one may have.
+OF_A_KEY = 100
+# Sessions are opened faster than anybody does; what may stay open is as for everybody.
+HURRIED = {"MCP_LIMIT_IP": "100000", "MCP_LIMIT_KEY": "100000"}
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`stall_ms`: the slowest answer to a ping while the change was told, less a usual one; `calm_ms`: before it."""
+    """`heard`: streams that were told once. `stall_ms`: the slowest answer to a ping meanwhile, less a usual one.
+
+    `calm_ms`: the same before it. `kb_each`: of our own processes; `nginx_kb`: of nginx beside them.
+    """
 
     streams: int
     heard: int
@@ -35,6 +44,7 @@ class Crowd:
     kb_each: float
     stall_ms: float
     calm_ms: float = 0.0
+    nginx_kb: float = 0.0
 
 
 class Ear(asyncio.Protocol):
@@ -47,6 +57,7 @@ class Ear(asyncio.Protocol):
         self._request = request
         self._marks = marks
         self._seen = b""
+        self.times = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -55,10 +66,12 @@ class Ear(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter()
-        self._seen = (self._seen + data)[-4096:]
+        self._seen += data
         if self._marks in self._seen and not self.opened.done():
             self.opened.set_result(None)
-        if CHANGED in self._seen and not self.heard.done():
+        *told, self._seen = self._seen.split(CHANGED)
+        self.times += len(told)
+        if told and not self.heard.done():
             self.heard.set_result(now)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -105,8 +118,10 @@ async def _listen(app: Gateway, each: int) -> list[Ear]:
     async def one(number: int) -> Ear:
         async with turns:
             make, era = ((_legacy, LEGACY), (_modern, MODERN))[number % 2]
-            request, marks = await asyncio.to_thread(make, app.endpoint(era))
-            _, ear = await loop.create_connection(lambda: Ear(request, marks), "127.0.0.1", app.port)
+            whose = number // OF_A_KEY
+            request, marks = await asyncio.to_thread(make, app.endpoint(era, key=KEYS[whose]))
+            own = (f"127.0.1.{1 + whose}", 0)
+            _, ear = await loop.create_connection(lambda: Ear(request, marks), "127.0.0.1", app.port, local_addr=own)
             await ear.opened
             return ear
 
@@ -114,15 +129,18 @@ async def _listen(app: Gateway, each: int) -> list[Ear]:
 
 
 async def _measure(app: Gateway, each: int) -> Crowd:
-    own = tree(app.process.pid).own
+    everything = tree(app.process.pid).own
+    nginx = tuple(pid for pid in everything if command_line(pid).startswith("nginx"))
+    own = tuple(pid for pid in everything if pid not in nginx)
     caller = app.endpoint(LEGACY).opened()
     for ear in await _listen(app, 2):  # what the first stream of each kind brings with it is no stream's cost
         ear.transport.close()
     await asyncio.sleep(0.5)
-    before = memory_mb(own)
+    before, before_nginx = memory_mb(own), memory_mb(nginx)
     ears = await _listen(app, each)
     await asyncio.sleep(1.0)
     kb_each = 1024 * (memory_mb(own) - before) / len(ears)
+    nginx_kb = 1024 * (memory_mb(nginx) - before_nginx) / len(ears)
     with _probing(app) as prober:
         await asyncio.sleep(1.0)
         calm = await _slowest(prober)
@@ -136,7 +154,8 @@ async def _measure(app: Gateway, each: int) -> Crowd:
         stall = await _slowest(prober)
     for ear in ears:
         ear.transport.close()
-    return Crowd(len(ears), len(at), 1000 * (max(at) - began), kb_each, stall, calm)
+    heard = sum(ear.times == 1 for ear in ears)
+    return Crowd(len(ears), heard, 1000 * (max(at) - began), kb_each, stall, calm, nginx_kb)
 
 
 async def _slowest(prober: subprocess.Popen[str]) -> float:
@@ -149,6 +168,7 @@ async def _slowest(prober: subprocess.Popen[str]) -> float:
 def crowd(each: int = EACH) -> Crowd:
     """`each` streams of either era."""
     servers = {"growing": {"command": sys.executable, "args": [str(GROWING), "stdio"]}}
-    with gateway(servers) as app:
+    make_room()
+    with gateway(servers, MCP_EDGE="auto", **HURRIED) as app:
         app.wait_for(2, LIMIT)
         return asyncio.run(_measure(app, each))

@@ -1,4 +1,4 @@
-"""The gateway as the bench runs it: `python -m app serve` without nginx, 100 keys, its log (JSON) in a file."""
+"""The gateway as the bench runs it: `python -m app serve`, mostly without nginx; 100 keys, its log (JSON) in a file."""
 
 import contextlib
 import hashlib
@@ -34,8 +34,8 @@ class Gateway:
     folder: Path
     began: float  # time.monotonic() just before the command was started
 
-    def endpoint(self, era: str, path: str = "/mcp") -> Endpoint:
-        return Endpoint(self.port, era, path, KEY)
+    def endpoint(self, era: str, path: str = "/mcp", key: str = KEY) -> Endpoint:
+        return Endpoint(self.port, era, path, key)
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
@@ -83,7 +83,7 @@ def write_settings(folder: Path, servers: dict[str, Any]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def gateway(servers: dict[str, Any]) -> Iterator[Gateway]:
+def gateway(servers: dict[str, Any], **environment: str) -> Iterator[Gateway]:
     """A gateway with `servers` on a free port and an empty data directory; ended, with all its children, at the end."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
@@ -91,7 +91,7 @@ def gateway(servers: dict[str, Any]) -> Iterator[Gateway]:
         settings = write_settings(folder, servers)
         port = free_port()
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MCP_")}
-        environment = kept | settings | {"MCP_PORT": str(port), "PYTHONPATH": str(ROOT)}
+        environment = kept | settings | {"MCP_PORT": str(port), "PYTHONPATH": str(ROOT)} | environment
         began = time.monotonic()
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(

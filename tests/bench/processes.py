@@ -14,7 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-UPSTREAM = re.compile(r"echo_(stdio|http)\.py")
+UPSTREAM = re.compile(r"(echo_(stdio|http)|growing)\.py")
 TICK = os.sysconf("SC_CLK_TCK")
 
 

@@ -18,12 +18,15 @@ CACHING = "integration/translate/test_caching.py"
 CANCELLING = "integration/telling/test_cancelling.py"
 CHANGES = "integration/notify/test_changes.py"
 CONNECTION = "unit/upstream/test_connection.py"
+ERRANDS = "integration/questions/test_addresses.py"
+EXPIRING = "integration/questions/test_expiring.py"
 FAULTS = "integration/faults/test_f01_to_f19_stdio.py"
 LIVES = "integration/questions/test_lives.py"
 LOGS = "integration/telling/test_logs.py"
 MESSAGES = "integration/bad_input/test_messages.py"
 MIRRORED = "integration/translate/test_mirrored.py"
 OTHERS = "integration/questions/test_other_questions.py"
+OWN_TASKS = "integration/tasks/test_ones_own.py"
 PAIRS = "integration/translate/test_pairs.py"
 PARKED = "integration/questions/test_calls_wait.py"
 PASSING = "integration/translate/test_passing.py"
@@ -159,11 +162,12 @@ TABLE: dict[str, Row] = {
          )},
     ),
     "elicitation of URLs": Row(
-        ("to clients of 2025-11-25", "as it is", "a push or -32042 is a question",
+        ("to clients of 2025-11-25, who hear when it is done there", "as it is", "a push or -32042 is a question",
          "a push to clients of 2025-11-25", "older clients: declined, or a failed call that says so"),
         (),
         {"L-L": (f"{SESSIONS}::test_only_clients_of_the_last_session_revision_are_sent_to_urls[2025-11-25-True]",
-                 f"{SESSIONS}::test_the_error_that_sends_a_person_to_a_url_passes_where_both_know_it"),
+                 f"{SESSIONS}::test_the_error_that_sends_a_person_to_a_url_passes_where_both_know_it",
+                 f"{ERRANDS}::test_the_end_of_an_errand_is_told_to_who_was_sent_and_nobody_else_and_once"),
          "M-M": (f"{OTHERS}::test_a_modern_client_is_sent_to_a_url_in_the_words_of_its_revision[M-M]",),
          "M-L": (f"{OTHERS}::test_a_modern_client_is_sent_to_a_url_in_the_words_of_its_revision[M-L]",
                  f"{PARKED}::test_the_error_that_sends_a_person_to_a_url_is_a_question_and_the_retry_calls_anew"),
@@ -197,14 +201,17 @@ TABLE: dict[str, Row] = {
     ),
     "tasks": Row(
         ("those of 2025-11-25, ids sealed", "those of the extension, ids sealed",
-         "not offered: a call that is waited for", "not declared to the server",
+         "not offered: the gateway waits for the task of a tool that is no other way to be run",
+         "not declared to the server",
          "-32021 from the server: a failed call that names tasks"),
         (),
         {"L-L": (f"{TASKS}::test_a_legacy_servers_task_is_made_asked_for_answered_and_cancelled",
-                 f"{TASKS}::test_a_task_is_nobody_elses_and_its_name_can_be_made_by_nobody[legacy]"),
+                 f"{TASKS}::test_a_task_is_nobody_elses_and_its_name_can_be_made_by_nobody[legacy]",
+                 f"{OWN_TASKS}::test_how_a_task_goes_on_is_told_to_its_client_alone_under_its_name"),
          "M-M": (f"{TASKS}::test_a_modern_servers_task_is_made_asked_for_answered_and_cancelled_under_one_name_of_ours",
                  f"{TASKS}::test_a_task_is_nobody_elses_and_its_name_can_be_made_by_nobody[modern]"),
-         "M-L": (f"{TASKS}::test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_the_other_era",),
+         "M-L": (f"{TASKS}::test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_the_other_era",
+                 "integration/tasks/test_waiting.py::test_the_outcome_of_the_task_is_the_answer_to_the_call"),
          "L-M": (f"{TASKS}::test_a_client_that_did_not_ask_for_a_task_gets_none_from_a_server_of_the_other_era",),
          "impossible": (f"{WORDS}::{UNABLE}",)},
     ),
@@ -244,3 +251,44 @@ TABLE: dict[str, Row] = {
          "impossible": (f"{PASSING}::test_a_method_{NOVEL}_asked_by_name",)},
     ),
 }  # fmt: skip
+
+BOUND = "test_a_state_is_good_for_its_own_client_and_arguments_alone_and_altered_for_nothing"
+# What goes wrong while a question is open, and the tests that make it so.
+INJECTED: dict[str, tuple[str, ...]] = {
+    "a server dies while a call is parked, or its client is asked": (
+        f"{PARKED}::test_a_server_that_dies_while_a_call_waits_is_what_its_client_comes_back_to",
+        f"{SESSIONS}::test_a_server_that_dies_while_its_client_is_asked_is_a_fault",
+    ),
+    "a state altered in each byte, of another principal, for other arguments": (
+        f"{PARKED}::{BOUND}",
+        f"{RELAY}/test_questions.py::test_a_state_is_good_for_its_own_client_server_and_arguments_alone",
+    ),
+    "a state used again": (
+        f"{PARKED}::test_a_call_is_answered_once",
+        f"{PARKED}::test_what_was_not_answered_is_asked_again_and_unknown_keys_are_passed_over",
+    ),
+    "a state that has expired": (
+        f"{EXPIRING}::test_a_parked_call_ends_at_its_server_and_its_state_is_refused",
+        f"{EXPIRING}::test_a_state_of_a_modern_server_is_refused_once_it_is_too_old",
+    ),
+    "a state from before a restart": (f"{LIVES}::test_a_state_from_before_a_restart_is_refused",),
+    "one of two questions answered": (
+        f"{PARKED}::test_what_was_not_answered_is_asked_again_and_unknown_keys_are_passed_over",
+        f"{ROUNDS}::test_one_of_two_answered_is_waited_for_and_answers_count_once",
+    ),
+    "an answer given twice": (
+        f"{PARKED}::test_two_answers_at_once_are_one",
+        f"{SESSIONS}::test_an_answer_counts_once_and_from_the_session_that_was_asked_alone",
+    ),
+    "no answer": (f"{EXPIRING}::test_a_session_that_never_answers_is_asked_no_more_and_its_call_ends",),
+    "a legacy client that hangs up while asked": (
+        f"{SESSIONS}::test_a_client_that_hangs_up_while_asked_has_not_cancelled_and_may_still_answer",
+        f"{SESSIONS}::test_a_question_waits_for_a_client_that_lost_its_stream_and_is_told_again",
+        f"{ROUNDS}::test_a_client_that_hangs_up_while_asked_may_still_answer",
+    ),
+    "a question in the middle of progress": (
+        f"{SESSIONS}::test_an_elicitation_in_the_middle_of_progress_keeps_its_place",
+        f"{PARKED}::test_progress_before_while_and_after_reaches_the_client_where_it_is",
+        f"{OTHERS}::test_a_question_in_the_middle_of_progress_of_a_modern_server_keeps_its_place",
+    ),
+}

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from tests.interop.cells import CELLS, COLUMNS, NOTHING, TABLE
+from tests.interop.cells import CELLS, COLUMNS, INJECTED, NOTHING, TABLE
 from tests.support.pairs import PAIRS
 from tests.support.programs import ROOT
 
@@ -30,7 +31,8 @@ EVERY = [(feature, column) for feature in TABLE for column in COLUMNS]
 @pytest.fixture(scope="module")
 def collected() -> frozenset[str]:
     """The nodes that pytest finds in the files that are named, and their functions."""
-    files = sorted({proof.partition("::")[0] for cell in EVERY for proof in proofs(*cell)})
+    named = [*(proof for cell in EVERY for proof in proofs(*cell)), *chain.from_iterable(INJECTED.values())]
+    files = sorted({proof.partition("::")[0] for proof in named})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += [f"tests/{file}" for file in files]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
@@ -48,6 +50,12 @@ def test_every_cell_has_tests_that_exist_unless_there_is_nothing_to_show(
     assert found or said.startswith(NOTHING), f"{feature}, {column}: {said}: no test"
     for proof in found:
         assert proof in collected, f"{proof} is no test"
+
+
+@pytest.mark.parametrize("fault", INJECTED)
+def test_every_fault_inside_the_bridge_is_made_by_tests_that_exist(fault: str, collected: frozenset[str]) -> None:
+    assert INJECTED[fault]
+    assert set(INJECTED[fault]) <= collected
 
 
 def test_the_document_has_the_table() -> None:

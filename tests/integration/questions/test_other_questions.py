@@ -40,6 +40,23 @@ async def test_a_modern_client_is_sent_to_a_url_in_the_words_of_its_revision(
         assert refused.error["data"] == {"requiredCapabilities": {"elicitation": {"url": {}}}}
 
 
+async def test_a_question_in_the_middle_of_progress_of_a_modern_server_keeps_its_place(house: Gateway) -> None:
+    token, answer = {"progressToken": "mine"}, {"action": "accept", "content": {"text": "Ann"}}
+    old = await Legacy(house).begin()
+    async with old.calls("modern__staged", _meta=token) as call:
+        before, asked = await call.next(), await call.request()
+        assert before["params"] == {"progressToken": "mine", "progress": 1}
+        await old.answer(asked["id"], result=answer)
+        assert (await call.next())["params"] == {"progressToken": "mine", "progress": 2}
+        assert (await call.next())["result"]["content"][0]["text"] == "Ann"
+    new = Modern(house)
+    first = await new.call("modern__staged", _meta=token)
+    assert [notice["params"]["progress"] for notice in first.notices] == [1]
+    again = await new.retry("modern__staged", {}, first.result, {"name": answer}, _meta={"progressToken": 8})
+    assert [(each["params"]["progressToken"], each["params"]["progress"]) for each in again.notices] == [(8, 2)]
+    assert again.text == "Ann"
+
+
 @pytest.mark.parametrize("server", ["files", "remote", "aside"])
 async def test_a_server_that_asks_for_a_sign_of_life_gets_it_of_the_gateway(house: Gateway, server: str) -> None:
     for able in ({}, None):  # in the session that all share, and in one of its own

@@ -77,6 +77,14 @@ async def visit(ctx: Context) -> str | InputRequiredResult:
 
 
 @server.tool()
+async def staged(ctx: Context) -> str | InputRequiredResult:
+    """Makes progress before it asks, and after it was told."""
+    name = answered(ctx, "name")
+    await ctx.report_progress(1 if name is None else 2)
+    return name or InputRequiredResult(input_requests={"name": question("Your name?")})
+
+
+@server.tool()
 async def endless(ctx: Context) -> InputRequiredResult:
     """Is never content."""
     rounds = int(ctx.request_state or 0) + 1

@@ -9,6 +9,7 @@ import pytest
 
 from app.config.keyring import Principal
 from app.downstream import endpoint as module
+from app.downstream.answering import SESSION
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import Endpoint
 from app.gateway.gateway import Gateway
@@ -45,7 +46,7 @@ class Door:
 
     async def session(self, who: Principal = ANN, version: str = "2025-11-25") -> tuple[bytes, bytes]:
         wire = await self.post(message("initialize", {"protocolVersion": version}), who=who)
-        return (module.SESSION, wire.headers[module.SESSION])
+        return (SESSION, wire.headers[SESSION])
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ async def test_a_handshake_opens_a_session_that_only_its_principal_has(door: Doo
 
 async def test_a_request_without_a_session_is_served_and_one_of_an_unknown_session_is_not(door: Door) -> None:
     assert told(await door.post(message("ping"))) == {"jsonrpc": "2.0", "id": 1, "result": {}}
-    wire = await door.post(message("ping"), (module.SESSION, b"w0-nobody"))
+    wire = await door.post(message("ping"), (SESSION, b"w0-nobody"))
     assert (wire.status, told(wire)["error"]["message"]) == (404, module.UNKNOWN_SESSION.message)
 
 
@@ -261,7 +262,7 @@ async def test_a_handshake_ends_with_the_clients_revision_or_our_last_one_that_h
 ) -> None:
     wire = await door.post(message("initialize", {"protocolVersion": asked}))
     assert told(wire)["result"]["protocolVersion"] == agreed
-    session = door.house.sessions.find("ann", wire.headers[module.SESSION].decode())
+    session = door.house.sessions.find("ann", wire.headers[SESSION].decode())
     assert session is not None
     assert session.version == agreed
     assert (session.journals is not None) == (agreed == "2025-11-25")

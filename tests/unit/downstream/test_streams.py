@@ -11,8 +11,9 @@ import pytest
 
 from app.config.keyring import Principal
 from app.downstream import streams as module
+from app.downstream.answering import SESSION
 from app.downstream.call_log import CallLog
-from app.downstream.endpoint import SESSION, Endpoint
+from app.downstream.endpoint import Endpoint
 from app.gateway.gateway import Gateway
 from app.gateway.subscription import End
 from app.protocol.sse import Decoder

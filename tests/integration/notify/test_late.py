@@ -1,31 +1,12 @@
-"""Many who listen, and servers that come late."""
+"""Servers that come late."""
 
-import asyncio
-import time
-from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import running_gateway
 from tests.support.listeners import WIDE, caller, listening
-from tests.support.pace import kept
 from tests.support.programs import workbench
 
 TOOLS = "tools/list_changed"
-CROWD = 100
-
-
-async def test_a_hundred_streams_hear_of_a_change_within_a_second(gateway: Gateway, fresh: str) -> None:
-    client = caller(gateway, "modern")
-    async with AsyncExitStack() as crowd:
-        eras = ["legacy", "modern"] * (CROWD // 2)
-        everybody = [await crowd.enter_async_context(listening(caller(gateway, era))) for era in eras]
-        await client.call("near__grow", {"name": fresh})
-        began = time.monotonic()
-        async with asyncio.TaskGroup() as tasks:
-            for listener in everybody:
-                tasks.create_task(listener.hears(TOOLS))
-        assert kept(time.monotonic() - began, 1)
-        assert {listener.methods.count(TOOLS) for listener in everybody} == {1}
 
 
 async def test_each_server_that_comes_late_comes_with_one_notification(tmp_path: Path) -> None:
