@@ -175,6 +175,11 @@ class RelayResponse:
             except OSError:
                 self.gone = True
 
+    async def tell(self, notice: Noticed) -> None:
+        """Pass on a notification as it is, of no call that this answers."""
+        if await self._started():
+            await self._write(encode_event(jsonrpc.notification(notice.method, bytes(notice.params))), more=True)
+
     async def write(self, event: bytes) -> None:
         """One event as it is, on a stream that has begun."""
         await self._write(event, more=True)

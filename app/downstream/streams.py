@@ -240,7 +240,10 @@ async def _step(
     else:
         if news is None:
             return False
-        await response.stream(to_notice(news))
+        if isinstance(news, Noticed):
+            await response.tell(news)
+        else:
+            await response.stream(to_notice(news))
     if response.gone:
         subscription.end(End.DISCONNECTED)
     return True

@@ -17,6 +17,7 @@ from app.relay.catalog import Members
 from app.relay.continuation import ASKABLE
 from app.relay.events import Finished, NeedsInput, Noticed, PeerError, Request, Result, Sink, UpstreamEvent
 from app.relay.listen import COMPLETED, TASK_STATUS
+from app.relay.notices import PROGRESS
 from app.upstream.awaited import Awaited
 from app.upstream.leases import Lease
 from app.upstream.task_run import TaskRun
@@ -50,15 +51,16 @@ class Afterwards:
             return TaskRun(lease.connection, sink).begin(request, lease.send)
         if lease.era is Era.MODERN or not outlasts(self._call):
             return lease.send(request, sink)
-        awaited = lease.connection.unasked.awaited
+        awaited, request_id = lease.connection.unasked.awaited, 0
 
         def noting(event: UpstreamEvent) -> None:
-            self._note(event, awaited)
+            self._note(event, awaited, request_id)
             sink(event)
 
-        return lease.send(request, noting)
+        request_id = lease.send(request, noting)
+        return request_id
 
-    def _note(self, event: UpstreamEvent, awaited: Awaited) -> None:
+    def _note(self, event: UpstreamEvent, awaited: Awaited, request_id: int) -> None:
         match event:
             case NeedsInput(question) if question.result is None:
                 for raw in question.requests.values():
@@ -70,6 +72,7 @@ class Afterwards:
                 ident = tasks.made_or_asked(members_of(raw) or {})
                 if ident is not None:
                     self._has_task(ident, awaited)
+                    self._progresses(request_id, awaited)
             case _:
                 pass
 
@@ -88,6 +91,18 @@ class Afterwards:
                 session.say(self._server, notice)
 
         awaited.expect(COMPLETED, ident, session.id, hears)
+
+    def _progresses(self, request_id: int, awaited: Awaited) -> None:
+        """A task that its client wants to hear the progress of keeps the token of the call that made it."""
+        session, token = self._call.session, self._call.token
+        if session is None or not session.id or not token or "task" not in self._call.message.params:
+            return
+
+        def hears(params: msgspec.Raw) -> None:
+            told = {**(members_of(params) or {}), "progressToken": msgspec.Raw(token)}
+            session.say(self._server, Noticed(PROGRESS, msgspec.Raw(msgspec.json.encode(told))))
+
+        awaited.expect(PROGRESS, str(request_id), session.id, hears)
 
     def _has_task(self, theirs: str, awaited: Awaited) -> None:
         """The client has made a task, or asked for one of its own."""

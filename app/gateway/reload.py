@@ -79,12 +79,12 @@ class Reload:
                 self._refuse(name, "; ".join(map(to_line, error.notices)))
             except Exception:
                 # The boundary: a bug met with one file must not end what serves.
-                log.exception("the %s could not be taken", name)
+                log.exception("the %s file could not be taken", name)
                 self._refuse(name, "an error within the gateway: its log says more")
 
     def _refuse(self, name: str, reason: str) -> None:
         self._gateway.edits.files[name] = Problem(reason)
-        log.error("the edited %s is rejected, what was serves on: %s", name, reason)
+        log.error("the edited %s file is rejected, what was serves on: %s", name, reason)
 
     def _note_stale(self, name: str, reason: str) -> None:
         self._gateway.edits.stale[name] = Problem(reason)
@@ -92,7 +92,7 @@ class Reload:
 
     def _accept(self, name: str) -> None:
         if self._gateway.edits.files.pop(name, None):
-            log.info("the %s is good again", name)
+            log.info("the %s file is good again", name)
 
     # The config.
 
@@ -137,9 +137,11 @@ class Reload:
     # The keys.
 
     def _read_keys(self) -> None:
-        keyring, notices = read_keys(self.settings)
-        self._accept(KEYS)
         gateway, current = self._gateway, self._gateway.current
+        # A file that is gone is being replaced, or lost: whoever revokes every key writes {}.
+        there = any(key.origin.startswith(f"{self.settings.keys_file}:") for key in current.keyring.keys)
+        keyring, notices = read_keys(self.settings, there=there)
+        self._accept(KEYS)
         if _rights(keyring) == _rights(current.keyring):
             return
         for notice in notices:

@@ -86,10 +86,13 @@ def read_config(settings: Settings, environ: Mapping[str, str]) -> Snapshot:
     return snapshot
 
 
-def read_keys(settings: Settings, *, now: float | None = None) -> tuple[Keyring, tuple[Notice, ...]]:
+def read_keys(
+    settings: Settings, *, now: float | None = None, there: bool = False
+) -> tuple[Keyring, tuple[Notice, ...]]:
     """Every key, and warnings. An absent default keys file is no keys; a named one must be there.
 
-    `now` is Unix time, by default the clock's. Raises `SourceError` with every error in the variable and the file.
+    `there`: so must the default one, which has been read before. `now` is Unix time, by default the clock's. Raises
+    `SourceError` with every error in the variable and the file.
     """
     path = Path(settings.keys_file)
     warnings: list[Notice] = []
@@ -98,7 +101,7 @@ def read_keys(settings: Settings, *, now: float | None = None) -> tuple[Keyring,
         if path.stat().st_mode & stat.S_IROTH:
             warnings.append(Notice(str(path), "", "everyone on this machine can read the keys", f"chmod 600 {path}"))
     except FileNotFoundError as error:
-        if settings.api_keys_path:
+        if settings.api_keys_path or there:
             raise SourceError(_unreadable(str(path), error)) from error
         data = None
     except OSError as error:

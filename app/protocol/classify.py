@@ -72,6 +72,7 @@ _OWS = b" \t"
 _WEIGHT = re.compile(rb"0(\.\d*)?|1(\.0*)?")  # RFC 9110, 12.4.2, but for its three digits
 # Below everything that is taken, the last of a long list included.
 _REFUSED = (0.0, 1)
+_BAD_META = "`_meta` must be an object, each member once, with a text or number as progressToken."
 MISSING_VERSION = Fault(Kind.HEADER_MISMATCH, "The MCP-Protocol-Version header is missing.")
 
 
@@ -170,11 +171,7 @@ def _modern(headers: Headers, head: Head, message: Message, accept: Accept) -> I
         return Inbound(Era.MODERN, version, "", message, meta_of.NOTHING, None, accept)
     meta = read_meta(message)
     if meta is None:
-        return _refused(
-            Kind.INVALID_PARAMS,
-            "`_meta` must be an object, each member once, with a text or number as progressToken.",
-            message,
-        )
+        return _refused(Kind.INVALID_PARAMS, _BAD_META, message)
     if not meta.version and version in MODERN_VERSIONS:
         return _refused(Kind.INVALID_PARAMS, f"`_meta` needs `{meta_of.PROTOCOL_VERSION}`.", message)
     if not meta.version:  # a legacy client with a revision that is none: it knows no routing headers
@@ -195,11 +192,7 @@ def _legacy(head: Head, message: Message, accept: Accept) -> Inbound | Rejection
     """Up to 2025-11-25. Which session it belongs to is for the session table to say."""
     meta = read_meta(message)
     if meta is None:
-        return _refused(
-            Kind.INVALID_PARAMS,
-            "`_meta` must be an object, each member once, with a text or number as progressToken.",
-            message,
-        )
+        return _refused(Kind.INVALID_PARAMS, _BAD_META, message)
     if not head.versions and meta.version:
         return Rejection(MISSING_VERSION, message.id, Era.MODERN)
     version = head.version.decode() if head.versions else ASSUMED_LEGACY

@@ -124,7 +124,7 @@ def told(news: News, ident: bytes = b"") -> Noticed:
         case TaskChanged():
             return task_changed(news, ident)
         case Noticed():
-            return news
+            return news  # it is told as it is
         case _:
             return changed(news, ident)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from app.protocol.jsonrpc import members_of, text_of
 from app.relay.listen import COMPLETED, TASK_STATUS
+from app.relay.notices import PROGRESS
 from app.relay.tasks import TERMINAL
 
 NAMED_BY = {COMPLETED: "elicitationId", TASK_STATUS: "taskId"}
@@ -52,6 +53,11 @@ class Awaited:
         hearers.pop(owner, None)
         if not hearers:
             self._hearers.pop((method, ident), None)
+
+    def progressed(self, request_id: int, params: msgspec.Raw) -> None:
+        """Progress of a request that has been answered: of the task that its answer was."""
+        for hears in dict(self._hearers.get((PROGRESS, str(request_id)), {})).values():
+            hears(params)
 
     def take(self, method: str, params: msgspec.Raw) -> None:
         """One notification, told to who awaits it."""

@@ -337,6 +337,8 @@ class Connection:
             sink = self._pending.get(token) if token is not None else None
             if sink:
                 sink(Noticed(method, params))
+            elif token is not None:
+                self.unasked.awaited.progressed(token, params)
         elif method == "notifications/cancelled":
             self.inquiries.withdrawn(params)
         else:

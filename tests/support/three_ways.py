@@ -1,6 +1,5 @@
 """One program as three servers behind one gateway with nginx: over stdio, and over HTTP of either era."""
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.gateway import Gateway, running_gateway
-from tests.support.listeners import caller
 from tests.support.programs import SERVERS, Entry, keys_file, listening
-from tests.support.wire import names, until
 
 WAYS = ("near", "old", "new")
-PATIENCE = 60.0
 
 
 def program(name: str, *arguments: str) -> Entry:
@@ -22,10 +18,8 @@ def program(name: str, *arguments: str) -> Entry:
 
 
 @contextmanager
-def reached_in_three_ways(
-    name: str, keys: dict[str, Any], folder: Path, listed: set[str], **others: Entry
-) -> Iterator[Gateway]:
-    """Once all of `listed` are. `others` are servers beside the three, the keys file is made in `folder`."""
+def reached_in_three_ways(name: str, keys: dict[str, Any], folder: Path, **others: Entry) -> Iterator[Gateway]:
+    """Once all serve. `others` are servers beside the three, the keys file is made in `folder`."""
     remote = [sys.executable, str(SERVERS / name), "http"]
     with listening(remote, remote) as (old, new):
         servers = {
@@ -35,14 +29,5 @@ def reached_in_three_ways(
             **others,
         }
         with running_gateway({"mcpServers": servers}, keys={}, env=keys_file(keys, folder), edge=True) as gateway:
-            asyncio.run(_until_listed(gateway, listed))
+            gateway.wait_until_ready()
             yield gateway
-
-
-async def _until_listed(gateway: Gateway, wanted: set[str]) -> None:
-    client = caller(gateway, "legacy")
-
-    async def all_are() -> bool:
-        return wanted <= set(names((await client.ask("tools/list")).result["tools"]))
-
-    await until(all_are, "every server is listed", PATIENCE)

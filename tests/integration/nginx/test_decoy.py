@@ -15,13 +15,14 @@ from app.serve import nginx, sockets
 from tests.integration.nginx.access_log import line_of
 from tests.integration.nginx.raw import request
 from tests.support.gateway import KEY, free_port, running_gateway
-from tests.support.pace import kept
 from tests.support.processes import eventually
 from tests.support.wire import fresh_address
 
 PREFIX, DECOY = "a-prefix-of-many-letters", "a-decoy-of-many-letters"
 ENV = {"MCP_PATH_PREFIX": PREFIX, "MCP_DECOY_PREFIX": DECOY}
 AT_ONCE = 20
+AT_LEAST = 3.0
+"""Seconds for the 200 bytes and more of a slow answer, at 50 a second; a quick one takes less on any machine."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder, opened = tmp_path_factory.mktemp("decoy"), sockets.listen_tcp("127.0.0.1", free_port())
     known = Settings(path_prefixes=(PREFIX,), decoy_prefixes=(DECOY,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "DECOY_RATE", 100)
+        patch.setattr(render, "DECOY_RATE", 50)
         patch.setattr(render, "DECOYS", AT_ONCE)
         command = nginx.configure(binary, folder, folder / "app.sock", opened, known)
     running = subprocess.Popen(
@@ -68,12 +69,12 @@ def test_it_is_everybodys_404_but_slow(port: int) -> None:
         return [opened(port, request(method, path, body=b"{}" if method == "POST" else b"")) for method in methods]
 
     expected = [received(client) for client in asked("/nowhere/mcp")]
-    assert all(found.startswith(b"HTTP/1.1 404 ") and kept(seconds, 1) for found, seconds in expected)
+    assert all(found.startswith(b"HTTP/1.1 404 ") and seconds < AT_LEAST for found, seconds in expected)
     for path in (f"/{DECOY}", f"/{DECOY}x/mcp", f"/x/../{DECOY}/mcp"):
-        assert all(kept(received(client)[1], 1) for client in asked(path)), path
+        assert all(received(client)[1] < AT_LEAST for client in asked(path)), path
     slow = [asked(f"/{DECOY}{path}") for path in ("/mcp", "/", "/x/health?y=1")]
     first = received(slow[0][0])
-    assert (first[0], first[1] >= 1) == (expected[0][0], True)
+    assert (first[0], first[1] >= AT_LEAST) == (expected[0][0], True)
     for clients in (slow[0][1:], slow[1][1:], slow[2]):
         assert [received(client)[0] for client in clients] == [found for found, _ in expected[-len(clients) :]]
     slow[1][0].close()
@@ -86,7 +87,7 @@ def test_who_is_one_too_many_is_answered_at_once(port: int) -> None:
             assert client.recv(1)
         found, seconds = received(opened(port, request("GET", f"/{DECOY}/mcp")))
         assert found.startswith(b"HTTP/1.1 404 ")
-        assert kept(seconds, 1)
+        assert seconds < AT_LEAST
 
 
 def test_it_stands_in_no_log_and_its_visits_do() -> None:

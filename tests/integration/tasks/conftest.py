@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.programs import SERVERS, keys_file, listening
-from tests.support.wire import Caller, until
+from tests.support.wire import Caller
 
 TASKING = [sys.executable, str(SERVERS / "tasking.py")]
 ANN, BOB = "key-of-ann-0123456789-0123456789abc", "key-of-bob-0123456789-0123456789abc"
@@ -32,6 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             "plain": {**piped, "env": plain},
         }
         with running_gateway({"mcpServers": servers}, keys={}, env=env, edge=True) as running:
+            running.wait_until_ready()
             yield running
 
 
@@ -44,17 +45,6 @@ def client(house: Gateway) -> Make:
         return Caller(house.host, house.port, key, era, path=path, patience=PATIENCE, **more)
 
     return make
-
-
-@pytest.fixture(autouse=True)
-async def listed(client: Make) -> None:
-    """Every server has been listed: on a busy machine the first list does not wait for that."""
-
-    async def all_there() -> bool:
-        tools = [tool["name"] for tool in (await client().ask("tools/list")).result["tools"]]
-        return all(f"{server}__slow" in tools for server in ("pipe", "remote", "own", "hurried", "frail", "plain"))
-
-    await until(all_there, "all servers are listed", 60)
 
 
 async def journal(caller: Caller) -> list[str]:

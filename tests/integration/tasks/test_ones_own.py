@@ -48,6 +48,23 @@ async def test_how_a_task_goes_on_is_told_to_its_client_alone_under_its_name(cli
 
 
 @pytest.mark.parametrize("server", ["pipe", "remote"])
+async def test_its_progress_is_told_by_the_token_of_the_call_that_made_it(client: Make, server: str) -> None:
+    ann, bob = await session(client), await session(client, key=BOB)
+    labels = uuid.uuid4().hex, uuid.uuid4().hex
+    async with listening(ann) as hears_ann, listening(bob) as hears_bob:
+        for caller, label, token in ((ann, labels[0], "same"), (bob, labels[1], "same")):
+            params = {"name": f"{server}__slow", "arguments": {"label": label}, "task": {}}
+            assert (await caller.ask("tools/call", {**params, "_meta": {"progressToken": token}})).result["task"]
+        await ann.call(f"{server}__finish", {"label": labels[0]})
+        await hears_ann.hears("progress")
+        await hears_ann.hears(STATUS)
+        assert [m["params"] for m in hears_ann.heard if m["method"].endswith("progress")] == [
+            {"progressToken": "same", "progress": 1}
+        ]
+        assert hears_bob.methods == []
+
+
+@pytest.mark.parametrize("server", ["pipe", "remote"])
 async def test_what_is_told_before_the_answer_is_read_by_anybody_is_not_lost(client: Make, server: str) -> None:
     ann = await session(client)
     async with listening(ann) as hears_ann:

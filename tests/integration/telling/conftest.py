@@ -12,13 +12,13 @@ KEYS = {
     WIDE: {"client_id": "wide"},
     NARROW: {"client_id": "narrow", "scopes": ["*:touch", "*:say", "*:telling://two"]},
 }
-LISTED = {f"{name}__touch" for name in (*WAYS, "deaf")}
 
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("keys")
-    with reached_in_three_ways("telling.py", KEYS, folder, LISTED, deaf=program("telling.py", "deaf")) as running:
+    with reached_in_three_ways(
+        "telling.py", KEYS, tmp_path_factory.mktemp("keys"), deaf=program("telling.py", "deaf")
+    ) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.programs import SERVERS, keys_file, listening
-from tests.support.wire import Caller, until
+from tests.support.wire import Caller
 
 POLYGLOT = [sys.executable, "-I", str(SERVERS / "polyglot.py")]
 ANN, BOB = "key-of-ann-0123456789-0123456789abc", "key-of-bob-0123456789-0123456789abc"
@@ -35,6 +35,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             "pipe": {"command": POLYGLOT[0], "args": [*POLYGLOT[1:], "stdio"], "env": serves},
         }
         with running_gateway({"mcpServers": servers}, keys={}, env=env, edge=True) as running:
+            running.wait_until_ready()
             yield running
 
 
@@ -47,14 +48,3 @@ def client(house: Gateway) -> Make:
         return Caller(house.host, house.port, key, era, path=path, **more)
 
     return make
-
-
-@pytest.fixture(autouse=True)
-async def listed(client: Make) -> None:
-    """Every server has been listed: on a busy machine the first list does not wait for that."""
-
-    async def all_there() -> bool:
-        tools = [tool["name"] for tool in (await client().ask("tools/list")).result["tools"]]
-        return all(f"{server}__say" in tools for server in ("new", "old", "both", "pipe"))
-
-    await until(all_there, "all servers are listed", 60)

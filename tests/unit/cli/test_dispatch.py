@@ -62,3 +62,11 @@ def test_output_into_a_closed_pipe_is_no_traceback(shell: Shell, command: str) -
     assert "Traceback" not in done.err
     assert "BrokenPipe" not in done.err
     assert done.code == 0
+
+
+def test_output_that_a_locale_has_no_letters_for_is_no_traceback(shell: Shell) -> None:
+    (shell.directory / "mcp_config.json").write_text('{"mcpServers": {"文": {"command": 7}}}', encoding="utf-8")
+    program = "import runpy, sys; sys.argv = ['app', 'check']; runpy.run_module('app', run_name='__main__')"
+    done = shell.python(program, PYTHONIOENCODING="latin-1")
+    assert "Traceback" not in done.err
+    assert r'mcpServers["\u6587"].command' in done.out

@@ -15,6 +15,7 @@ from app.gateway.tasks_made import TasksMade
 from app.protocol.versions import Era
 from app.relay.events import Finished, NeedsInput, Noticed, PeerError, Question, Request, Result, UpstreamEvent
 from app.relay.listen import COMPLETED, TASK_STATUS
+from app.relay.notices import PROGRESS
 from app.relay.tasks import TaskIds
 from app.upstream.awaited import Awaited
 from tests.support.upstreams import raw
@@ -45,7 +46,9 @@ class Scene:
         self.made = TasksMade()
         self.gateway: Any = SimpleNamespace(task_ids=IDS, tasks_made=self.made)
         message = SimpleNamespace(method=method, params=params)
-        self.call: Any = SimpleNamespace(client_id="ann", session=self.session, era=Era.LEGACY, message=message)
+        self.call: Any = SimpleNamespace(
+            client_id="ann", token=b'"mine"', session=self.session, era=Era.LEGACY, message=message
+        )
         self.inbox = Inbox()
         self.session.started(b"1", self.inbox)
         self.awaited = Awaited()
@@ -88,6 +91,13 @@ def test_a_task_is_noted_and_told_of_by_our_name() -> None:
         scene.awaited.take(TASK_STATUS, raw({"taskId": "t", "status": "working"}))
         ours = IDS.ours("files", "t", "ann")
         assert scene.hears.said == [("files", TASK_STATUS, {"taskId": ours, "status": "working"})]
+
+
+def test_the_progress_of_a_task_has_the_token_of_the_call_that_made_it() -> None:
+    scene = Scene(task=raw({})).begin()
+    scene.sink(Finished(Result(raw({"task": {"taskId": "t"}}), Era.LEGACY)))
+    scene.awaited.progressed(7, raw({"progressToken": 7, "progress": 2}))
+    assert scene.hears.said == [("files", PROGRESS, {"progressToken": "mine", "progress": 2})]
 
 
 def test_a_client_without_a_session_has_its_task_in_the_list_and_is_told_nothing() -> None:

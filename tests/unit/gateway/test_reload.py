@@ -1,6 +1,7 @@
 """Edits applied to a gateway that serves."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,24 @@ async def test_keys_are_swapped_and_whoever_lost_theirs_loses_sessions_and_calls
         assert outcome.kind is Kind.CLOSED, "a JSON-RPC error, since a JSON-RPC request was read"
         assert "revoked" in outcome.message
         assert await house.pid_of("a") == pid
+
+
+async def test_a_keys_file_that_is_gone_revokes_nobody_and_an_empty_one_everybody(tmp_path: Path) -> None:
+    async with edited(tmp_path, {"a": workbench("a")}) as house:
+        house.reload.settings = replace(house.reload.settings, api_keys_path=None, data_dir=str(tmp_path))
+        house.keys("ann")
+        (tmp_path / "keys.json").rename(tmp_path / "api_keys.json")
+        house.reload.read(KEYS)
+        (tmp_path / "api_keys.json").unlink()
+        house.reload.read(KEYS)
+        assert len(house.gateway.current.keyring) == 1
+        assert "there is no such file" in house.gateway.edits.files[KEYS].reason
+        (tmp_path / "api_keys.json").write_text("{}")
+        house.reload.read(KEYS)
+        assert len(house.gateway.current.keyring) == 0
+        (tmp_path / "api_keys.json").unlink()
+        house.reload.read(KEYS)
+        assert not house.gateway.edits.files, "where no key was there need be no file"
 
 
 async def test_keys_that_cannot_be_read_leave_the_former_ones(tmp_path: Path) -> None:

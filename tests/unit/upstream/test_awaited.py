@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from app.relay.listen import COMPLETED, TASK_STATUS
+from app.relay.notices import PROGRESS
 from app.upstream import awaited as module
 from app.upstream.awaited import MAX_IDS, Awaited
 from tests.support.upstreams import raw
@@ -52,6 +53,14 @@ def test_a_task_is_told_of_until_it_has_ended(scene: Scene) -> None:
         assert scene.says(TASK_STATUS, taskId="t", status=status) == [("ann", {"taskId": "t", "status": status})]
     assert scene.says(TASK_STATUS, taskId="t", status="working") == []
     assert not scene.awaited.waits
+
+
+def test_progress_of_an_answered_request_is_told_to_who_awaits_it(scene: Scene) -> None:
+    scene.expect(PROGRESS, "7", "ann")
+    for request_id, expected in ((7, [("ann", {"progress": 1})]), (8, [])):
+        scene.heard.clear()
+        scene.awaited.progressed(request_id, raw({"progress": 1}))
+        assert scene.heard == expected
 
 
 def test_who_wants_to_hear_no_more_does_not(scene: Scene) -> None:
