@@ -6,8 +6,8 @@
  * plan = preface, needle, then one request per connection, each as "<length>\n<bytes>", then "end\n". The preface is
  * what a pipe gets first (the handshake); HTTP ignores it. Every MARK in a request and in the needle becomes a number
  * unique to the request, so an answer is correct only if it is a 2xx (HTTP) and holds the needle of its own request.
- * On stderr: "recording" when the warm-up is over, "stopped" at the end; the runner then reads its clocks and closes
- * stdin, which ends the generator. On stdout: one JSON object.
+ * The warm-up begins with the first answer. On stderr: "recording" when it is over, "stopped" at the end; the runner
+ * then reads its clocks and closes stdin, which ends the generator. On stdout: one JSON object.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,6 +32,7 @@
 #define MAX_SLOTS 4096
 #define MAX_SAMPLES (1 << 22)
 #define READ_SIZE 65536
+#define PATIENCE 20000000000ull /* ns until the first answer */
 
 enum { TO_CLOSE = -2, CHUNKED = -1 };
 
@@ -56,7 +57,7 @@ typedef struct {
 } Slot;
 
 static Slot slots[MAX_SLOTS];
-static int count, epoll, recording, stopping;
+static int count, epoll, heard, recording, stopping;
 static struct sockaddr_in peer;
 static uint64_t number = 1000000000, ended;
 static uint32_t *samples;
@@ -122,6 +123,7 @@ static void begin(Slot *s) {
 static void settle(Slot *s, int whole, const char *body, size_t size) {
     uint64_t took = now() - s->began;
     s->waiting = 0;
+    heard = 1;
     if (!recording) return;
     answered++;
     if (whole && s->status >= 200 && s->status < 300 && memmem(body, size, s->needle.data, s->needle.size)) {
@@ -302,10 +304,11 @@ static void dispatch(struct epoll_event *e) {
 
 static double run(uint64_t warm, uint64_t length) {
     struct epoll_event events[256];
-    uint64_t start = now(), end = start;
+    uint64_t began = now(), start = began, end = began;
     while (!stopping) {
         int n = epoll_wait(epoll, events, 256, 20);
         end = now();
+        if (!heard && end - began < PATIENCE) start = end; /* a server may still be starting */
         if (!recording && end - start >= warm) {
             recording = 1;
             start = end;

@@ -18,7 +18,7 @@ KEY = "key-of-the-one-who-calls-0123456789"
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_two_hundred_reloads_fail_no_call_and_leave_nothing() -> None:
     kept = {name: workbench(name) for name in CALM}
     environment = {"MCP_LIVE_RELOAD": "true", **UNLIMITED}
