@@ -93,7 +93,7 @@ def of_server(server: dict[str, Any], *, whole: bool) -> list[str]:
         return lines
     if server.get("next_attempt") is not None:
         lines.append(f"  next attempt in {server['next_attempt']:g} s")
-    for title, found in (("last ends", _ends(server)), ("last lines of its stderr", _folded(server.get("stderr", [])))):
+    for title, found in (("last ends", _ends(server)), ("last lines it wrote", _folded(server.get("stderr", [])))):
         if found:
             lines += [f"  {title}:", *(f"    {line}" for line in found[-STDERR_SHOWN:])]
     return lines

@@ -7,6 +7,9 @@ whole budget is twenty of them. Knows no HTTP.
 import asyncio
 from typing import Any
 
+# From here on a copy costs more than handing on several pieces, which go out with one system call all the same.
+LARGE = 1 << 15
+
 
 class Cork(asyncio.Transport):
     """Around one connection's transport. What was written is sent at the end of the turn, and before a close."""
@@ -27,8 +30,13 @@ class Cork(asyncio.Transport):
 
     def _flush(self) -> None:
         pieces, self._pieces = self._pieces, []
-        if pieces:
-            self._inner.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if len(pieces) == 1:
+            self._inner.write(pieces[0])
+        elif pieces:
+            if len(pieces[-1]) < LARGE:
+                self._inner.write(b"".join(pieces))
+            else:
+                self._inner.writelines(pieces)
 
     def close(self) -> None:
         self._flush()

@@ -48,6 +48,10 @@ class StderrLog:
             self._partial = b""
             self._skipping = not dropped.endswith(b"\n")
 
+    def stray(self, line: bytes) -> None:
+        """A line on stdout that is no message: it may say why there is none. It is logged where it is refused."""
+        self._tail.append(f"(stdout) {_shown(line)}")
+
     def flush(self) -> None:
         """The child is gone: what stands without a newline is a line too."""
         if self._partial and not self._skipping:
@@ -73,7 +77,11 @@ class StderrLog:
         self._partial = b"" if self._skipping else rest
 
     def _line(self, line: bytes) -> None:
-        text = line[:LINE_LIMIT].decode(errors="replace").rstrip().translate(_CONTROL)
+        text = _shown(line)
         if text:
             self._tail.append(text)
             log.info("server=%s stderr: %s", self._server, text)
+
+
+def _shown(line: bytes) -> str:
+    return line[:LINE_LIMIT].decode(errors="replace").rstrip().translate(_CONTROL)

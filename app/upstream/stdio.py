@@ -35,10 +35,16 @@ TERM_GRACE = 1.0
 DRAIN_GRACE = 0.05
 
 
+# Of a message, or of the blanks before one.
+_BEGINNINGS = (b"{", b"[", b" ", b"\t", b"\r")
+
+
 class LogSink(Protocol):
-    """Takes the child's stderr."""
+    """Takes the child's stderr, and lines of its stdout that are no messages."""
 
     def feed(self, chunk: bytes) -> None: ...
+
+    def stray(self, line: bytes) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -197,6 +203,8 @@ class StdioTransport:
             if line is None:
                 receiver.lost(self._fault(Kind.PROTOCOL, f"sent a message over {MESSAGE_LIMIT >> 20} MB"))
             elif line:
+                if line[:1] not in _BEGINNINGS:
+                    self._sink.stray(line)
                 receiver.received(line)
         if self._lines.overlong > HOPELESS and self._family and not self._verdict:
             self._verdict = self._fault(Kind.PROTOCOL, f"sent {HOPELESS >> 20} MB without a line end and was stopped")

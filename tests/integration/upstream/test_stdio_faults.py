@@ -130,6 +130,9 @@ async def test_what_is_no_json_rpc_is_skipped_and_logged_within_bounds(caplog: p
             assert await ask(lease, "noise") == "after the noise"
         ignored = [record for record in caplog.records if "ignored" in record.message]
         assert 0 < len(ignored) <= 5
+        assert any(line.startswith("(stdout) ") for line in server.stderr_tail), (
+            "what it says instead may be the reason"
+        )
 
 
 @pytest.mark.parametrize("tool", ["malformed", "deep"])

@@ -90,4 +90,4 @@ def test_what_happens_again_and_again_is_said_once() -> None:
     text = "\n".join(lines)
     assert "02+00:00 after 0 s of service, 3 times since 2026-01-01T00:00:00+00:00: Server 'db' exited" in text
     assert text.count("code 3") == 2, "the reason of now, and once in its history"
-    assert text.endswith("code 4.\n  last lines of its stderr:\n    no (2 times)\n    yes")
+    assert text.endswith("code 4.\n  last lines it wrote:\n    no (2 times)\n    yes")

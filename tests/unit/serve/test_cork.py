@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.serve.cork import Cork
+from app.serve.cork import LARGE, Cork
 
 
 class Recorded(asyncio.Transport):
@@ -18,6 +18,9 @@ class Recorded(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         self.asked.append(bytes(data))
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.asked.append(tuple(map(bytes, list_of_data)))
 
     def close(self) -> None:
         self.closing = True
@@ -53,6 +56,14 @@ async def test_what_one_turn_writes_goes_out_at_once(below: Recorded) -> None:
     cork.write(b"next")
     await asyncio.sleep(0)
     assert below.asked == [b"headbody", b"next"]
+
+
+async def test_what_is_large_goes_out_with_the_rest_and_is_not_copied(below: Recorded) -> None:
+    cork, large = Cork(below, asyncio.get_running_loop()), bytes(LARGE)
+    cork.write(b"head")
+    cork.write(large)
+    await asyncio.sleep(0)
+    assert below.asked == [(b"head", large)]
 
 
 async def test_nothing_written_is_lost_at_a_close(below: Recorded) -> None:

@@ -52,3 +52,12 @@ def test_only_the_last_lines_are_kept(sink: StderrLog) -> None:
     sink.feed(b"".join(b"%d\n" % n for n in range(KEPT_LINES + 10)))
     assert sink.tail[0] == "10"
     assert len(sink.tail) == KEPT_LINES
+
+
+def test_a_stray_line_of_stdout_is_kept_beside_the_others_and_not_logged_again(
+    sink: StderrLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink.feed(b"starting\n")
+    sink.stray(b"listening on port 3000\x1b\r")
+    assert sink.tail == ("starting", "(stdout) listening on port 3000\ufffd")
+    assert caplog.messages == ["server=files stderr: starting"]
