@@ -41,7 +41,8 @@ ANONYMOUS = 20
 ANONYMOUS_BURST = 100
 """Clients ask for a few `.well-known` paths when they start: those of ten people at once."""
 ENCODED = 20
-"""Calls a second with one key whose tool's name is in no plain form: no name of ours needs another."""
+"""Calls a second with one key whose tool's name is in no plain form: no name of ours needs another. A fiftieth of what
+a tool may have, where that is more."""
 DECOY_RATE = 8
 """Bytes a second: half a minute for a head and some words."""
 DECOYS = 64
@@ -121,7 +122,7 @@ def _limits(settings: EdgeSettings) -> dict[str, str]:
         "limit_ip": str(settings.limit_ip),
         "limit_key": str(settings.limit_key),
         "limit_tool": str(settings.limit_tool),
-        "limit_encoded": str(min(ENCODED, settings.limit_tool)),
+        "limit_encoded": str(min(max(ENCODED, settings.limit_tool // 50), settings.limit_tool)),
         "revisions": "|".join(MODERN_VERSIONS),
         "limit_anonymous": str(ANONYMOUS),
         "burst_anonymous": str(ANONYMOUS_BURST),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from tests.support.gateway import UNLIMITED
 from tests.support.programs import workbench
 from tests.support.wire import META, Answer, Caller, Headers
 
@@ -20,7 +21,7 @@ KEYS: dict[str, Any] = {
     DISABLED: {"client_id": "disabled", "enabled": False},
     NARROW: {"client_id": "narrow", "scopes": ["second"]},
 }
-ENVIRONMENT = {"MCP_MAX_BODY": "1mb"}
+ENVIRONMENT = {"MCP_MAX_BODY": "1mb", **UNLIMITED}
 
 MakeCaller = Callable[..., Caller]
 Refuses = Callable[..., Awaitable[Any]]

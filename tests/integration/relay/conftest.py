@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from tests.integration.relay.cast import CONFIG, KEYS, WIDE, MakeCaller
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import UNLIMITED, Gateway, running_gateway
 from tests.support.programs import keys_file
 from tests.support.wire import Caller
 
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    env = keys_file(KEYS, tmp_path_factory.mktemp("keys"))
+    env = {**UNLIMITED, **keys_file(KEYS, tmp_path_factory.mktemp("keys"))}
     with running_gateway(CONFIG, keys={}, env=env, edge=True) as running:
         running.wait_until_ready()
         yield running

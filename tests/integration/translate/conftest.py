@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import Gateway, running_gateway
+from tests.support.gateway import UNLIMITED, Gateway, running_gateway
 from tests.support.programs import SERVERS, keys_file, listening
 from tests.support.wire import Caller
 
@@ -24,7 +24,10 @@ Make = Callable[..., Caller]
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    env = keys_file({ANN: {"client_id": "ann"}, BOB: {"client_id": "bob"}}, tmp_path_factory.mktemp("keys"))
+    env = {
+        **UNLIMITED,
+        **keys_file({ANN: {"client_id": "ann"}, BOB: {"client_id": "bob"}}, tmp_path_factory.mktemp("keys")),
+    }
     serves = {"POLYGLOT_SERVES": json.dumps(SERVES), "POLYGLOT_TTL": "60000", "POLYGLOT_PAGE": "4"}
     with listening(POLYGLOT, POLYGLOT, POLYGLOT, environment=serves) as (modern, legacy, both):
         servers: dict[str, Any] = {
