@@ -50,7 +50,7 @@ async def test_two_hundred_reloads_fail_no_call_and_leave_nothing() -> None:
         await until_listed(gateway, editor.servers)
         after = await back_at(gateway, before)
         said = gateway.log()[len(told) :]
-        taken, rejected = said.count("config reloaded"), said.count("the edited config is rejected")
+        taken, rejected = said.count("config reloaded"), said.count("the edited config file is rejected")
         print(
             f"{editor.counted} in {seconds:.1f} s, {taken} taken, {rejected} rejected; {answered} calls answered, "
             f"{len(load.failures)} failed; of the edited server {others.answered} answered, "
