@@ -142,12 +142,13 @@ def _envelope(body: bytes, members: dict[str, msgspec.Raw]) -> Message | Rejecti
         return _refused(Kind.INVALID_REQUEST, "`method` is empty.", ident)
     if "params" not in members:
         return Message(method, ident, NO_PARAMS)
-    written = tight["params"]
     try:
-        params = _members(written)
+        params = _members(members["params"])
     except msgspec.DecodeError:
         return _refused(Kind.INVALID_PARAMS, "`params` must be an object.", ident)
-    if len(written) != len(_encode(params)) and repeats_key(written, params):
+    # Judged without blanks, and passed on as they were written.
+    written, within = tight["params"], params if tight is members else _members(tight["params"])
+    if len(written) != len(_encode(within)) and repeats_key(written, within):
         return _refused(Kind.INVALID_PARAMS, "A member of `params` is given twice.", ident)
     return Message(method, ident, params)
 

@@ -35,6 +35,12 @@ def test_a_request_is_read_down_to_its_params_and_no_further() -> None:
     }
 
 
+def test_what_a_client_writes_with_blanks_stays_as_it_wrote_it() -> None:
+    message = decode(call_with(b'{"a": [1,  2],\t"b" : {} }').replace(b'"jsonrpc":', b'"jsonrpc": '))
+    assert isinstance(message, Message)
+    assert bytes(message.params["arguments"]) == b'{"a": [1,  2],\t"b" : {} }'
+
+
 def test_a_notification_has_no_id_and_is_no_request() -> None:
     message = decode(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
     assert isinstance(message, Message)
