@@ -34,8 +34,8 @@ class StderrLog:
         """The last lines, oldest first, without control characters."""
         return tuple(self._tail)
 
-    def feed(self, chunk: bytes) -> None:
-        """Take bytes as they come; cost is bounded by the budget, not by the chunk."""
+    def feed(self, chunk: bytes) -> bool:
+        """Take bytes as they come; whether they were over the budget, which bounds what they cost."""
         now = self._clock()
         if now - self._second >= 1:
             self._second, self._budget = now, BYTES_PER_SECOND
@@ -47,6 +47,7 @@ class StderrLog:
             self._dropped += len(dropped)
             self._partial = b""
             self._skipping = not dropped.endswith(b"\n")
+        return bool(dropped)
 
     def stray(self, line: bytes) -> None:
         """A line on stdout that is no message: it may say why there is none. It is logged where it is refused."""

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 import anyio
 
@@ -33,6 +33,8 @@ EOF_GRACE = 2.0
 TERM_GRACE = 1.0
 # What a dead child wrote last may still stand in the pipe; a grandchild may hold it open for ever.
 DRAIN_GRACE = 0.05
+# Between two reads of what nobody will see: a flood may take 30 MB a second, and not a core from everybody else (F08).
+FLOOD_PAUSE = 0.002
 
 
 # Of a message, or of the blanks before one.
@@ -42,7 +44,7 @@ _BEGINNINGS = (b"{", b"[", b" ", b"\t", b"\r")
 class LogSink(Protocol):
     """Takes the child's stderr, and lines of its stdout that are no messages."""
 
-    def feed(self, chunk: bytes) -> None: ...
+    def feed(self, chunk: bytes) -> bool: ...
 
     def stray(self, line: bytes) -> None: ...
 
@@ -255,16 +257,27 @@ class StdioTransport:
 
 
 class _Output(asyncio.Protocol):
-    """One pipe from the child."""
+    """One pipe from the child. `taken` may say that it has had enough: then the pipe rests for a moment."""
 
-    def __init__(self, taken: Callable[[bytes], None], ended: Callable[[], None]) -> None:
+    def __init__(self, taken: Callable[[bytes], bool | None], ended: Callable[[], None]) -> None:
         self._taken = taken
         self._ended = ended
+        self._pipe: asyncio.ReadTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._pipe = cast(asyncio.ReadTransport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self._taken(data)
+        if self._taken(data) and self._pipe:
+            self._pipe.pause_reading()
+            asyncio.get_running_loop().call_later(FLOOD_PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._pipe and not self._pipe.is_closing():
+            self._pipe.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (how it ended says the exit code)
+        self._pipe = None
         self._ended()
 
 

@@ -61,3 +61,9 @@ def test_a_stray_line_of_stdout_is_kept_beside_the_others_and_not_logged_again(
     sink.stray(b"listening on port 3000\x1b\r")
     assert sink.tail == ("starting", "(stdout) listening on port 3000\ufffd")
     assert caplog.messages == ["server=files stderr: starting"]
+
+
+def test_a_flood_is_said_to_be_one_until_the_next_second(sink: StderrLog, clock: Clock) -> None:
+    assert [sink.feed(b"z" * BYTES_PER_SECOND), sink.feed(b"z\n")] == [False, True]
+    clock.now += 1
+    assert not sink.feed(b"calm again\n")
