@@ -117,10 +117,7 @@ async def test_after_each_of_fifty_kills_it_serves_within_two_seconds_and_nothin
         # What lost its parent to the last kill and ignores SIGTERM is ended within two seconds.
         eventually(lambda: len(gateway.tree()) <= before, what=f"{before} processes as before: {gateway.tree()}")
         eventually(lambda: not zombies_of(gateway), what=f"no zombies: {zombies_of(gateway)}")
-        # A neighbour of this machine's may take a second of one kill; it does not of every tenth.
-        assert len(late) <= KILLS // 10, late
-        worst = max(max(seconds) for seconds in took.values())
-        assert await asyncio.to_thread(kept, worst, 2 * SERVING_AGAIN), figures
+        assert late == []
         gateway.stop()
         gateway.assert_nothing_survives()
         assert marked(tmp_path, gateway.directory) == []

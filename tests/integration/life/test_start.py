@@ -78,11 +78,4 @@ async def test_fifteen_good_servers_of_twenty_are_listed_in_three_seconds_and_ea
             # No second one of any follows: a call of the last to come is answered after all that was to be told.
             assert (await caller(gateway, "modern", KEY).call("hung2__whoami")).text.startswith("hung2 ")
             assert [listener.changes for listener in (old, new)] == [[TOOLS] * len(late)] * 2
-    for _ in range(2):  # the promise is about this program, and the machine may be busy with another one
-        if not in_time:
-            for gate in gates.values():
-                gate.unlink(missing_ok=True)
-            began = time.monotonic()
-            with started_gateway({"mcpServers": servers}, keys={KEY: "one"}, edge=True) as gateway:
-                in_time = await listed_in_time(gateway, began)
     assert in_time
