@@ -111,7 +111,10 @@ async def test_b01_to_b13_what_is_no_request_is_refused_once_and_the_next_one_is
         json.loads(body)
     if behind and found:
         [line] = eventually(lambda: lines_of(gateway)[before:], what="a line")
-        assert line["upstream_status"] in ("", "-") or case.startswith("b04"), "the app has not seen it"
+        if not case.startswith("b04"):  # nginx reads the chunks only while it passes them on
+            # With a key in it the app is asked for two of them, and for nothing of what the request says.
+            assert line["upstream_status"] in ("", "-", "400"), "the app has not seen it"
+            assert line["id"] == "", "the app has not seen it"
     good = await Caller(gateway.host, gateway.port, KEY, "modern").call("bench__whoami")
     assert good.status == 200
     if behind:
