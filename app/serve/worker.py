@@ -28,7 +28,10 @@ from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStu
 from app.gateway.drain import DRAIN
 from app.gateway.watch import HANGUP
 from app.serve.cork import Cork
+from app.serve.descriptors import limit
+from app.serve.handover import Handover
 from app.serve.orphans import become_subreaper, die_with, end_descendants
+from app.serve.room import Room, spare
 
 log = logging.getLogger("app.serve")
 
@@ -59,6 +62,8 @@ class GatewayProtocol(HttpToolsProtocol):
     """Whether the request that is being answered has arrived to its end."""
     due: asyncio.TimerHandle | None = None
     """While a head is waited for, and has not come whole with its first bytes: when that is over."""
+    room: Room | None = None
+    """How much there is for connections; None: as much as anybody wants."""
 
     def on_message_begin(self) -> None:
         self.whole = False
@@ -80,6 +85,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn's own type
         super().connection_made(Cork(transport, self.loop))
+        if self.room and self.room.lacks(transport.get_extra_info("socket").fileno(), len(self.connections)):
+            self.app = spare(self.app)
         self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
 
     def data_received(self, data: bytes) -> None:
@@ -124,6 +131,7 @@ class GatewayServer(Server):
     """uvicorn's server, which tells `DRAIN` of its end, and ends by returning."""
 
     async def startup(self, sockets: Any = None) -> None:
+        GatewayProtocol.room = Room.of(limit(), behind_nginx=bool(Handover.from_env(os.environ).edge_socket))
         await super().startup(sockets)
         # What is here now lives as long as we do: a full collection over it would stall every call (DESIGN.md 7).
         gc.collect()
