@@ -16,6 +16,7 @@ from app.downstream.callers import Way
 from app.downstream.faults import NOT_FOUND
 from app.downstream.guards import known_principal
 from app.downstream.response import send_json
+from app.downstream.unparsed import PATH as UNPARSED
 
 CLIENT = b"x-gateway-client"
 TOOL = b"x-gateway-tool"
@@ -30,11 +31,14 @@ def with_gate(
     routes: Iterable[str],
     prefixes: Iterable[str],
     came_by: Callable[[object], Way],
+    *,
     hidden: Iterable[str] = (),
+    unparsed: ASGIApp | None = None,
 ) -> ASGIApp:
     """`app` below each of `prefixes` (below none where there is none), for `routes` as Litestar writes them.
 
-    Our own commands on the control socket need no prefix, and reach the `hidden` routes too.
+    Our own commands on the control socket need no prefix, and reach the `hidden` routes too; our nginx reaches
+    `unparsed` (unparsed.py), which nobody else does.
     """
     names = set(routes)
     public, own = _pattern(names - set(hidden)), _pattern(names)
@@ -46,6 +50,9 @@ def with_gate(
             return
         whole = cast("dict[str, Any]", scope)
         way, path = came_by(whole["server"]), cast("bytes", whole["raw_path"])
+        if unparsed and way == "edge" and path == UNPARSED:
+            await unparsed(scope, receive, send)
+            return
         known = own if way == "control" else public
         if segments and way != "control":
             # A set compares hashes first: a near miss takes no longer than a far one.

@@ -26,6 +26,7 @@ from app.downstream.health import Health, health_controller
 from app.downstream.lane import with_lane
 from app.downstream.refusals import HANDLERS
 from app.downstream.sse_front import MESSAGES, SSE, SseFront
+from app.downstream.unparsed import Unparsed
 from app.gateway.gateway import Gateway
 from app.gateway.reload import Reload
 
@@ -76,6 +77,7 @@ class GatewayPlugin(InitPlugin):
         self._reload = reload
         self._gateway: Gateway | None = None
         self._authenticator = Authenticator(settings, lambda: self.gateway.current.keyring, came_by)
+        self.unparsed = Unparsed(self._authenticator)
         self.guards = Guards(settings, self._authenticator)
         self._endpoint = Endpoint(lambda: self.gateway, settings.max_body, self._call_log, self._authenticator.identify)
 

@@ -27,11 +27,16 @@ class Refused(Exception):
         self.fault = fault
 
 
+def headers_of(fault: Fault) -> dict[str, str]:
+    """What goes with the answer to a request that is refused."""
+    headers = {"www-authenticate": "Bearer"} if fault.kind is Kind.UNAUTHENTICATED else {}
+    if fault.retry_after is not None:
+        headers["retry-after"] = str(ceil(fault.retry_after))
+    return headers
+
+
 def _refused(_: Incoming, error: Refused) -> Response[bytes]:
-    headers = {"www-authenticate": "Bearer"} if error.fault.kind is Kind.UNAUTHENTICATED else {}
-    if error.fault.retry_after is not None:
-        headers["retry-after"] = str(ceil(error.fault.retry_after))
-    return _json(error.fault.row.modern, to_plain(error.fault), headers)
+    return _json(error.fault.row.modern, to_plain(error.fault), headers_of(error.fault))
 
 
 def _of_litestar(_: Incoming, error: HTTPException) -> Response[bytes]:

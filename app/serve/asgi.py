@@ -49,6 +49,7 @@ def create_app() -> object:
         settings.path_prefixes,
         handover.came_by,
         hidden=plugin.hidden,
+        unparsed=plugin.unparsed,
     )
     # A full collection of what was just built stalls every call for 27 ms, twice a second under load.
     gc.collect()

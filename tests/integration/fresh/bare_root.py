@@ -46,17 +46,19 @@ class BareRoot:
         owner = owner or self.owner
         inner = ["setpriv", "--reuid", owner, "--regid", owner, "--init-groups"] if owner != "root" else []
         folder = self.project if self.outside(self.project).exists() else "/"
-        inside = ["chroot", str(self.path), *inner, "sh", "-c", f"cd {folder} && {command}"]
-        # A mount point of its own, and the kernel's: what containers are made of.
+        inside = [*inner, "sh", "-c", f"cd {folder} && {command}"]
+        # A mount point of its own, and the kernel's: what containers are made of. It becomes the root of the mount
+        # namespace, and not of this process alone (chroot): runc enters a container by its namespace.
         place = shlex.quote(str(self.path))
         mounts = f"mount --rbind {place} {place} && mount --rbind /dev {place}/dev && mount --rbind /sys {place}/sys"
+        enter = f"cd {place} && pivot_root . . && umount -l . && cd /"
         wrapped = ["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--mount-proc={self.path / 'proc'}"]
         wrapped += ["--net"] if alone else []
         environment = {name: value for name, value in os.environ.items() if MACHINE_SETTINGS.fullmatch(name)}
         environment |= {"HOME": "/root" if owner == "root" else f"/home/{owner}", "LANG": "C.UTF-8", "TERM": "dumb"}
         environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return subprocess.run(
-            [*wrapped, "sh", "-c", f"{mounts} && exec {shlex.join(inside)}"],
+            [*wrapped, "sh", "-c", f"{mounts} && {enter} && exec {shlex.join(inside)}"],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -63,6 +63,8 @@ PROOFS: dict[str, tuple[str, ...]] = {
         f"{ACCESS}::test_every_wrong_key_gets_the_one_401",
         f"{ACCESS}::test_a_key_in_the_query_is_no_key",
         f"{ACCESS}::test_two_authorization_headers_are_no_key",
+        f"{HERE}/test_unparsed.py::test_b46_the_pair_is_the_one_401_on_every_path_of_ours",
+        f"{HERE}/test_unparsed.py::test_b46_over_http_2",
         f"{ACCESS}::test_the_scheme_is_read_liberally",
     ),
     "B47": (

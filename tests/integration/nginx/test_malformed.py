@@ -98,7 +98,9 @@ async def test_b01_to_b13_what_is_no_request_is_refused_once_and_the_next_one_is
     before = len(lines_of(gateway)) if behind else 0
     allowed = at_nginx if behind else at_app
     if allowed is NEVER:
-        pytest.skip("no end of a request")
+        with pytest.raises(TimeoutError):
+            await asyncio.to_thread(exchange, gateway, sent, patience=0.5)
+        return
     if 200 in allowed or 404 in allowed:
         sent = sent.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) if b"Connection" not in sent else sent
     answer = await asyncio.to_thread(exchange, gateway, sent)
@@ -111,7 +113,10 @@ async def test_b01_to_b13_what_is_no_request_is_refused_once_and_the_next_one_is
         json.loads(body)
     if behind and found:
         [line] = eventually(lambda: lines_of(gateway)[before:], what="a line")
-        assert line["upstream_status"] in ("", "-") or case.startswith("b04"), "the app has not seen it"
+        if not case.startswith("b04"):  # nginx reads the chunks only while it passes them on
+            # With a key in it the app is asked for two of them, and for nothing of what the request says.
+            assert line["upstream_status"] in ("", "-", "400"), "the app has not seen it"
+            assert line["id"] == "", "the app has not seen it"
     good = await Caller(gateway.host, gateway.port, KEY, "modern").call("bench__whoami")
     assert good.status == 200
     if behind:
@@ -136,8 +141,6 @@ async def test_b13_http_1_0_is_served(gateway: Gateway) -> None:
 
 
 async def test_b23_a_client_that_closes_its_half_in_the_middle_of_a_call_has_left_it(gateway: Gateway) -> None:
-    if not has_nginx(gateway):
-        pytest.skip("uvicorn answers one that only closed its half, which a client may well want")
     caller = Caller(gateway.host, gateway.port, KEY, "modern")
     async with caller.open("tools/call", {"name": "bench__hold", "arguments": {"label": "half"}}) as wire:
         await until(lambda: _journaled(gateway, "started half"), "the call at the server")

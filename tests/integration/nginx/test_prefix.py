@@ -25,7 +25,7 @@ BESIDE = [
     f"/{FIRST.lower()}/mcp", f"/{FIRST}/nothing",
     f"/x/../{FIRST}/mcp", f"/./{FIRST}/mcp", f"/{FIRST}/../mcp", f"/{FIRST}/./mcp", f"/%53{FIRST[1:]}/mcp",
     f"/{FIRST}%2fmcp", f"/{FIRST}%2Fmcp", f"/{FIRST}/%6dcp", f"/{FIRST};/mcp",
-    f"/{FIRST}/{FIRST}/mcp", f"/{FIRST}?/mcp", f"/{FIRST}/_error/404", "/_error/404", "/_closed",
+    f"/{FIRST}/{FIRST}/mcp", f"/{FIRST}?/mcp", f"/{FIRST}/_error/404", "/_error/404", "/_closed", "/_unparsed",
     "/.git/config", f"/{FIRST}/MCP", f"/{FIRST}/doctor",
     f"/?x=/{FIRST}/mcp", f"/{FIRST},{SECOND}/mcp",
 ]  # fmt: skip

@@ -74,6 +74,18 @@ async def test_our_own_commands_need_no_prefix_and_reach_what_is_hidden() -> Non
     assert (await asked(f"/{PREFIX}/mcp", PREFIX, way="control")).status == 404
 
 
+async def test_nginx_alone_asks_about_what_it_could_not_read_whatever_the_prefix() -> None:
+    async def unparsed(scope: Any, receive: Any, send: Any) -> None:
+        await send_json(send, 401, b"{}")
+
+    for prefixes in ((), (PREFIX,)):
+        for way, status in (("edge", 401), ("direct", 404), ("control", 404)):
+            app = with_gate(inside, iter(ROUTES), prefixes, lambda _, way=way: way, unparsed=unparsed)
+            wire = Wire()
+            await app(scope("GET", raw_path=b"/_unparsed", path="/_unparsed"), wire.receive, wire.send)
+            assert wire.status == status, way
+
+
 async def test_nginx_alone_is_told_who_called_what_and_nothing_becomes_a_header_of_its_own() -> None:
     told = (await asked("/mcp", way="edge")).headers
     assert told[CLIENT] == b"ann%20%C3%A9"
