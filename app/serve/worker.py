@@ -8,6 +8,7 @@ own re-raised signal before any cleanup (RELIABILITY.md sections 0, 3).
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import re
@@ -21,7 +22,8 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStubs] - it has none
 
@@ -49,6 +51,8 @@ BAD_REQUEST = (
     b"400 Bad Request",
     b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}',
 )
+FAILED = 500, "internal", "The gateway failed; its log says why."
+CUT_SHORT = 503, "unavailable", "The gateway is restarting: try again"
 TOO_SLOW = b"408 Request Timeout", b'{"error":"too_slow","error_description":"The request did not arrive in time"}'
 
 
@@ -125,6 +129,26 @@ class GatewayProtocol(HttpToolsProtocol):
         head = b"HTTP/1.1 " + status + b"\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
         self.transport.write(head + length + b"\r\n\r\n" + body)
         self.transport.close()
+
+
+class GatewayCycle(RequestResponseCycle):
+    """One request. Where the app gives no answer, JSON goes out, not uvicorn's plain text (INTERFACE, "Endpoints")."""
+
+    async def send_500_response(self) -> None:
+        # A worker whose arbiter was killed has no time for calls in flight: they are cancelled.
+        status, error, text = CUT_SHORT if isinstance(sys.exception(), asyncio.CancelledError) else FAILED
+        told: dict[str, object] = {"error": error, "error_description": text}
+        if self.scope["method"] == "POST":
+            told = {"jsonrpc": "2.0", "error": {"code": -32603, "message": text}}
+        body = json.dumps(told, separators=(",", ":")).encode()
+        length = str(len(body)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+# The protocol makes them by this name, and has no setting for it.
+httptools_impl.RequestResponseCycle = GatewayCycle
 
 
 class GatewayServer(Server):
