@@ -70,11 +70,12 @@ class Journal:
         return self.reader
 
     def add(self, event: bytes) -> bytes:
-        """Keep one more event; returns it with its id."""
-        stamped = b"id: %d-%d\n%b" % (self.number, self._next, event)
-        self._events.append((self._next, stamped))
-        self._next += 1
-        self._charge(len(stamped))
+        """Keep one more event; returns it with its id. Of a stream that is over nothing is kept."""
+        place, self._next = self._next, self._next + 1
+        stamped = b"id: %d-%d\n%b" % (self.number, place, event)
+        if self.ended_at is None:
+            self._events.append((place, stamped))
+            self._charge(len(stamped))
         while len(self._events) > EVENTS or (self.size > STREAM_BYTES and len(self._events) > 1) or self._too_much():
             self._drop()
         self.wake()

@@ -48,7 +48,9 @@ def to_result(method: str, result: Result, *, shared: bool = True) -> bytes:
     stamped: Members = {"resultType": COMPLETE}
     if method in CACHEABLE:
         stamped |= {"ttlMs": TTL, "cacheScope": SCOPE}
-    return msgspec.json.encode({**stamped, **members, "_meta": signature})
+    # What a legacy server calls so is none of this revision's: no question, no task, and nothing for everybody.
+    ours = stamped if result.era is Era.LEGACY else {}
+    return msgspec.json.encode({**stamped, **members, **ours, "_meta": signature})
 
 
 def to_error(error: PeerError) -> Fault | PeerError:

@@ -170,11 +170,14 @@ class Exchange:
         return self._again()
 
     def refuse_question(self, event: NeedsInput) -> list[Effect]:
-        end = self._end()
-        cancel = [CancelUpstream(UNASKABLE)] if event.question.result is None else []
-        return [*self._unask(), *cancel, Release(), Reply(end)]
+        unask = self._unask()
+        if event.question.result is not None:
+            return [*unask, Release(), Reply(self._end())]
+        self.open |= event.question.requests
+        return [*unask, CancelUpstream(UNASKABLE), Release(), Reply(self._end())]
 
-    def keep_refusal(self, _: NeedsInput) -> list[Effect]:
+    def keep_refusal(self, event: NeedsInput) -> list[Effect]:
+        self.open |= event.question.requests
         return [CancelUpstream(UNASKABLE), Release(), Keep(self._end())]
 
     def answer(self, event: Answered) -> list[Effect]:

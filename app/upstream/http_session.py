@@ -148,10 +148,14 @@ class HttpSession:
                 self._receiver.paused(request_id, decoder.retry)
             await asyncio.sleep(pause(decoder.retry, FIRST_DELAY))
             decoder, before = Decoder(MESSAGE_LIMIT, decoder.last_id, decoder.retry), decoder.last_id
-            async with self._get(before) as resumption:
-                if resumption.status != 200 or not is_stream(resumption):
-                    break
-                end = await self._pumped(resumption, decoder, take)
+            try:
+                async with self._get(before) as resumption:
+                    if resumption.status != 200 or not is_stream(resumption):
+                        break
+                    end = await self._pumped(resumption, decoder, take)
+            except FAILURES as error:
+                # Its server cannot be reached, and has the call all the same: no fault of a request that never left.
+                end = self._broken(error)
             attempts = attempts + 1 if decoder.last_id == before else 0
         if end is End.OVERFLOWED:
             self._receiver.failed(request_id, self._too_large())
@@ -162,8 +166,11 @@ class HttpSession:
         try:
             return await pump(response, decoder, take)
         except FAILURES as error:
-            log.debug("server=%s stream broke off: %s", self._spec.name, describe(error))
-            return End.BROKEN
+            return self._broken(error)
+
+    def _broken(self, error: Exception) -> End:
+        log.debug("server=%s stream broke off: %s", self._spec.name, describe(error))
+        return End.BROKEN
 
     async def _refused(self, message: Outgoing, response: ClientResponse) -> None:
         status, retry_after = response.status, response.headers.get("retry-after")

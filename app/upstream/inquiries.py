@@ -55,11 +55,13 @@ class Inquiries:
         question = Read(method, questions.members_of(params) or {})
         sink = pending.get(origin) if origin is not None else None
         waits = False
-        if sink is None and self.attribute is not None:
+        if origin is not None:
+            pass  # of that call alone, and of nobody's once it is over
+        elif self.attribute is not None:
             candidates = self.attribute()
             sink = next((pending[each] for each in candidates or () if each in pending), None)
             waits = candidates is None
-        elif sink is None and method != questions.ROOTS and len(pending) == 1:
+        elif method != questions.ROOTS and len(pending) == 1:
             # It declared nothing, and is asked all the same: its client hears what it takes. Roots are asked for by
             # servers that only start.
             [sink] = pending.values()
@@ -84,6 +86,11 @@ class Inquiries:
             if each.sink is None:
                 each.sink = sink
                 self._put(key, each.question, sink)
+
+    def forsake(self) -> None:
+        """The session goes to somebody else: what still waits for a call is not for that one to hear."""
+        for key in [key for key, each in self._open.items() if each.sink is None]:
+            self.answer(key, questions.declined(self._open[key].question))
 
     def answer(self, key: str, given: Given) -> None:
         """What the client says; unknown keys, and late ones, are ignored."""

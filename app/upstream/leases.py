@@ -106,6 +106,8 @@ class Session:
             connection.inquiries.called(sink)
             return borrowed.request_id
 
+        if self.owner and not self._borrowed and (asker is None or asker.alone or asker.owner != self.owner):
+            connection.inquiries.forsake()
         lease = Lease(connection, back)
         lease.send = send
         self._borrowed[lease] = borrowed

@@ -126,7 +126,7 @@ class Pool:
             for slot, session in list(self._sessions.items()):
                 if session.idle(before):
                     del self._sessions[slot]
-                    await session.connection.transport.close()
+                    self._tasks.start_soon(self._close, session)
 
     async def close(self) -> None:
         """End every session, all at once. Bounded by what a transport's close may take."""
@@ -211,15 +211,15 @@ class Pool:
         session.connection.closed(_fault(self._spec, Kind.CLOSED, "was stopped"))
 
     async def _make_room(self) -> None:
-        """Where `MAX_SESSIONS` are open the idlest one ends; none idle means BUSY."""
-        if len(self._sessions) < MAX_SESSIONS:
+        """Where `MAX_SESSIONS` are open, or will be, the idlest one ends; none idle means BUSY."""
+        if len(self._sessions) + len(self._opening) <= MAX_SESSIONS:
             return
         idle = [(slot, session) for slot, session in self._sessions.items() if not session.users]
         if not self._dedicated or not idle:
             raise UpstreamError(_fault(self._spec, Kind.BUSY, f"runs {MAX_SESSIONS} sessions already; try again later"))
         slot, session = min(idle, key=lambda pair: pair[1].idle_since)
         del self._sessions[slot]
-        await session.connection.transport.close()
+        await self._close(session)
 
 
 class _Opening:

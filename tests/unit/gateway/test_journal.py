@@ -76,6 +76,20 @@ def test_all_journals_together_are_bounded() -> None:
     assert second.since(0) == []
 
 
+def test_a_stream_that_is_written_on_after_it_was_forgotten_holds_nothing(clock: Clock) -> None:
+    budget = Budget()
+    journals = Journals(budget, clock)
+    crowded_out = journals.begin()
+    for _ in range(module.STREAMS):
+        journals.begin()
+    closed = journals.begin()
+    journals.close()
+    for journal in (crowded_out, closed):
+        assert journal.add(event("x")).startswith(b"id: ")
+        assert journal.since(0) == []
+    assert budget.held == 0
+
+
 def test_streams_are_bounded_and_those_that_are_complete_go_first(journals: Journals) -> None:
     open_one = journals.begin()
     done = journals.begin()

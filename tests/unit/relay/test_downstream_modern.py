@@ -40,6 +40,16 @@ def test_a_legacy_servers_result_is_marked_complete_and_keeps_all_it_has() -> No
     assert result == {"resultType": "complete", "content": [], "x": {"y": 1}}
 
 
+@pytest.mark.parametrize("theirs", ["input_required", "task", "complete", 7])
+def test_what_a_legacy_server_happens_to_call_as_this_revision_does_means_nothing_in_its_own(theirs: object) -> None:
+    raw = msgspec.json.encode(
+        {"contents": [], "resultType": theirs, "requestState": "s", "ttlMs": 60_000, "cacheScope": "public"}
+    )
+    result = json.loads(to_result("resources/read", Result(msgspec.Raw(raw), Era.LEGACY)))
+    assert (result["resultType"], result["ttlMs"], result["cacheScope"]) == ("complete", 0, "private")
+    assert result["requestState"] == "s", "what this revision does not know of a complete result passes"
+
+
 def test_the_meta_of_a_result_keeps_what_its_server_wrote_and_says_who_answers() -> None:
     raw = b'{"content":[],"_meta":{"vendor/key":1.0,"io.modelcontextprotocol/serverInfo":{"name":"theirs"}}}'
     text = to_result("tools/call", Result(msgspec.Raw(raw), Era.LEGACY))

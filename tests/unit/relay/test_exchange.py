@@ -281,6 +281,10 @@ def test_a_client_without_a_session_gets_the_question_of_an_answered_call_and_no
 def test_a_client_that_lacks_what_it_takes_ends_the_call() -> None:
     play = called(Without()) >> asks(never=FORM) << CancelUpstream(UNASKABLE)
     (play << Release() << Reply(FAULT)).end(State.DONE)
+    assert play.exchange.waiting == ["never"], "the server is told, when the lease goes back, that it waits for nothing"
+    play = parked() >> asks(never=FORM) << CancelUpstream(UNASKABLE)
+    (play << Release() << Keep(FAULT)).end(State.DONE)
+    assert play.exchange.waiting == ["a", "b", "never"]
 
 
 def test_a_parked_call_goes_on_when_its_client_comes_back_with_the_answers() -> None:

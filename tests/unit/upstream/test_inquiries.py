@@ -59,6 +59,26 @@ def test_on_a_shared_session_a_question_of_no_stream_is_of_the_only_call_or_decl
     assert scene.told == [(7, DECLINED), (8, UNKNOWN), (9, DECLINED)]
 
 
+def test_a_question_on_the_stream_of_a_call_that_is_over_is_no_other_calls(scene: Scene) -> None:
+    scene.call(2)
+    scene.asked("shared", origin=1)
+    scene.inquiries.attribute = lambda: [2]
+    scene.asked("lent on", origin=1)
+    scene.inquiries.attribute = lambda: None
+    scene.asked("idle", origin=1)
+    assert scene.events == []
+    assert scene.told == [("shared", DECLINED), ("lent on", DECLINED), ("idle", DECLINED)]
+
+
+def test_what_waits_for_a_call_is_declined_when_the_session_changes_hands(scene: Scene) -> None:
+    scene.inquiries.attribute = lambda: None
+    scene.asked("q")
+    scene.inquiries.forsake()
+    scene.call(1)
+    scene.inquiries.called(scene.pending[1])
+    assert (scene.events, scene.told) == ([], [("q", DECLINED)])
+
+
 def test_on_a_session_in_one_clients_hands_its_owner_says_whose_it_is(scene: Scene) -> None:
     scene.call(2)
     scene.inquiries.attribute = lambda: [1, 2]

@@ -62,3 +62,14 @@ def test_what_a_server_asks_before_the_first_call_is_asked_in_it() -> None:
     assert heard == []
     send(lease, heard)
     assert [type(event) for event in heard] == [NeedsInput]
+
+
+def test_what_a_server_asks_after_a_clients_last_call_is_asked_of_nobody_else() -> None:
+    for first, next_one, heard_of in ((ANN, BOB, False), (ALONE, ALONE, False), (ANN, None, False), (ANN, ANN, True)):
+        found, heard = session(), list[UpstreamEvent]()
+        lease = found.lease(first)
+        found.connection.cancel(send(lease, []), "not wanted")
+        lease.release()
+        found.connection.received(b'{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"message":"?"}}')
+        send(found.lease(next_one), heard)
+        assert bool(heard) is heard_of, (first, next_one)

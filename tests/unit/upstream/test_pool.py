@@ -13,7 +13,7 @@ from app.upstream import pool as pools
 from app.upstream.errors import UpstreamError
 from app.upstream.opening import Opener
 from app.upstream.pool import Pool
-from tests.support.recorded import ScriptedServer
+from tests.support.recorded import RecordedWire, ScriptedServer
 
 LEGACY, MODERN = Era.LEGACY, Era.MODERN
 
@@ -99,6 +99,35 @@ async def test_idle_sessions_are_closed_and_used_ones_are_not(monkeypatch: pytes
                 await anyio.sleep(0.2)
         assert pool.ready(LEGACY, "used") is not None
         assert not used.connection.fault
+        await anyio.wait_all_tasks_blocked()
+        assert idle.connection.fault, "or its health checks go on, and their failures are the server's"
+
+
+async def test_a_session_that_ends_while_another_is_closed_for_idleness_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "IDLE_SECONDS", 0.12)
+    server = ScriptedServer(LEGACY)
+    async with pooled(server, "client") as pool:
+        first, second = await pool.acquire(LEGACY, "first"), await pool.acquire(LEGACY, "second")
+        closed = anyio.Event()
+        wire = first.connection.transport
+        assert isinstance(wire, RecordedWire)
+        close = wire.close
+
+        async def slow() -> None:
+            await close()
+            second.connection.closed(Fault(Kind.CLOSED, "gone"))
+            await anyio.wait_all_tasks_blocked()
+            closed.set()
+
+        monkeypatch.setattr(wire, "close", slow)
+        first.release()
+        second.release()
+        with anyio.fail_after(30):
+            await closed.wait()
+            await anyio.wait_all_tasks_blocked()
+        assert (await pool.acquire(LEGACY, "second")).connection is not second.connection
 
 
 async def test_the_idlest_session_makes_room_and_none_idle_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +140,30 @@ async def test_the_idlest_session_makes_room_and_none_idle_is_busy(monkeypatch: 
         with pytest.raises(UpstreamError) as caught:
             await pool.acquire(LEGACY, "d")
         assert caught.value.fault.kind is Kind.BUSY
+
+
+async def test_sessions_that_are_opened_at_once_are_no_more_than_may_be_and_one_that_makes_room_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "MAX_SESSIONS", 3)
+    server = ScriptedServer(LEGACY)
+    async with pooled(server, "session") as pool:
+        idle = await pool.acquire(LEGACY, "idle")
+        idle.release()
+        busy: list[Kind] = []
+
+        async def acquire(key: str) -> None:
+            try:
+                await pool.acquire(LEGACY, key)
+            except UpstreamError as error:
+                busy.append(error.fault.kind)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(6):
+                tasks.start_soon(acquire, str(number))
+        assert busy == [Kind.BUSY] * 3
+        assert len([wire for wire in server.wires if not wire.closes]) == 1 + 3, "the one that lists is not counted"
+        assert idle.connection.fault
 
 
 async def test_who_waits_for_one_session_shares_its_opening_and_survives_the_first_to_give_up() -> None:

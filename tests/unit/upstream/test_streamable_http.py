@@ -1,5 +1,6 @@
 """One Streamable HTTP session against a server that misbehaves on request (RELIABILITY.md F41 to F49, B64)."""
 
+import asyncio
 from collections.abc import Iterator
 
 import anyio
@@ -132,6 +133,32 @@ async def test_a_forgotten_session_is_over_for_all_its_requests(origin: str, pat
 async def test_a_stream_that_was_let_go_is_resumed_where_it_ended(origin: str) -> None:
     async with wired(remote(f"{origin}/json")) as wire:
         assert await wire.text(wire.call("resume")) == "resumed"
+
+
+async def test_a_call_whose_server_is_gone_when_its_stream_is_resumed_was_sent_and_may_not_be_sent_again() -> None:
+    begun: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        body = await reader.readexactly(int(head.partition(b"content-length:")[2].split()[0]))
+        if b'"initialize"' in body:
+            told = b'{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}'
+            answer = b"200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(told), told)
+        elif b'"tools/call"' in body:
+            begun.append(body)
+            server.close()
+            answer = b"200 OK\r\ncontent-type: text/event-stream\r\n\r\nid: 1\nretry: 10\ndata: \n\n"
+        else:
+            answer = b"202 Accepted\r\ncontent-length: 0\r\n\r\n"
+        writer.write(b"HTTP/1.1 " + answer.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with wired(remote(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/mcp")) as wire:
+        fault = await wire.fault(wire.call("act"))
+    assert len(begun) == 1
+    assert (fault.kind, fault.unsent) == (Kind.CLOSED, False)
 
 
 async def test_what_the_server_says_unasked_arrives_also_after_its_stream_broke(origin: str) -> None:
