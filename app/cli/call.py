@@ -6,9 +6,11 @@ Exit 1 when the tool says `isError`, when there is no such tool and when nothing
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from difflib import get_close_matches
 from typing import cast
+
+import msgspec
 
 from app.cli.endpoint import Endpoint, Object, UnansweredError
 from app.cli.environment import environment
@@ -21,7 +23,7 @@ WRONG_USAGE = 2
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the tool, as `tools` lists it; SERVER:TOOL works too")
+    parser.add_argument("name", metavar="NAME", type=_utf8, help="the tool, as `tools` lists it; SERVER:TOOL works too")
     parser.add_argument(
         "arguments", metavar="JSON", nargs="?", default="{}", help="its arguments; - reads them from stdin"
     )
@@ -29,10 +31,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_as(parser)
 
 
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError("is not UTF-8") from None
+    return text
+
+
 def run(args: Namespace) -> int:
     try:
-        arguments = json.loads(sys.stdin.read() if args.arguments == "-" else args.arguments)
-    except ValueError as error:
+        # Stricter than json: what a request cannot carry (NaN, a lone surrogate, no end of nesting) is no JSON either.
+        arguments = msgspec.json.decode(sys.stdin.read() if args.arguments == "-" else args.arguments)
+    except (ValueError, RecursionError) as error:
         fail(f'the arguments are not JSON: {error}. Quote them for the shell: \'{{"path": "/tmp"}}\'')
         return WRONG_USAGE
     if not isinstance(arguments, dict):

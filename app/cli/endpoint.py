@@ -165,13 +165,17 @@ class Endpoint:
                     return message
             raise UnansweredError(f"{self.where} ended its stream without an answer.")
         message = _object(response.read())
-        if message is None or not ("result" in message or "error" in message):
-            raise UnansweredError(f"{self.where} answered HTTP {response.status_code}, but not as an MCP server does.")
+        if message is None or not ("result" in message or isinstance(message.get("error"), dict)):
+            told = (message or {}).get("error_description")
+            said = f": {told}" if isinstance(told, str) else "."
+            raise UnansweredError(
+                f"{self.where} answered HTTP {response.status_code}, but not as an MCP server does{said}"
+            )
         return message
 
     def _unauthenticated(self) -> str:
         if self._socket:
-            return "The gateway knows no client of the name after --as: `python -m app keys list` shows them."
+            return "No key of the client after --as works here: `python -m app keys list` shows all, with their state."
         if not self._key:
             return f"{self.where} wants a key: set MCP_API_KEY to one."
         return f"{self.where} does not know the key in MCP_API_KEY, or it has expired or is switched off."

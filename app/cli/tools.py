@@ -2,7 +2,7 @@
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from app.cli.endpoint import Endpoint, Object, UnansweredError
 from app.cli.environment import environment
@@ -18,8 +18,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def add_as(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--as", dest="client", metavar="CLIENT", help="as this client sees it (on the gateway's own machine only)"
+        "--as",
+        dest="client",
+        metavar="CLIENT",
+        type=_client,
+        help="as this client sees it (on the gateway's own machine only)",
     )
+
+
+def _client(name: str) -> str:
+    # An empty one, from a variable that is not set, must not become the operator's view of everything.
+    if not name or not name.isprintable():
+        raise ArgumentTypeError("a client's name is printable and not empty: `python -m app keys list` shows them")
+    return name
 
 
 def run(args: Namespace) -> int:

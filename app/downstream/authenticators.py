@@ -72,11 +72,16 @@ class Authenticator:
         return None
 
     def _acting_as(self, scope: Scope) -> Principal | None:
-        """The control socket is ours alone: its caller is the operator, or any client it names."""
+        """The control socket is ours alone: its caller is the operator, or any client it names that has a key.
+
+        One whose keys have expired or are switched off sees nothing, and what its newer key may is what counts.
+        """
         name = next((value.decode(errors="replace") for name, value in scope["headers"] if name == ACT_AS), None)
         if name is None:
             return OPERATOR
-        return next((key.principal for key in self._keyring().keys if key.principal.client_id == name), None)
+        now = time.time()
+        theirs = (key for key in self._keyring().keys if key.principal.client_id == name and now < key.until)
+        return next((key.principal for key in theirs), None)
 
 
 def is_local(scope: Scope, way: Way) -> bool:

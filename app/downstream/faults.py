@@ -21,6 +21,7 @@ _PLAIN = frozenset(
         Kind.UNAUTHENTICATED,
         Kind.THROTTLED,
         Kind.TOO_SLOW,
+        Kind.FULL,
         Kind.FORBIDDEN_ORIGIN,
         Kind.FORBIDDEN_HOST,
     }

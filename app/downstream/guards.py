@@ -18,9 +18,12 @@ from app.protocol.faults import Fault, Kind
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 _PRINCIPAL = "mcp.principal"
+NO_ROOM = "mcp.no_room"
+"""In the scope of a request whose connection there is hardly room for (app/serve/room.py)."""
 # Less than Litestar takes.
 _PLAIN_HOST = re.compile(rb"[0-9A-Za-z.:\[\]_-]+").fullmatch
 FOREIGN_ORIGIN = Fault(Kind.FORBIDDEN_ORIGIN, "This origin may not call; MCP_ALLOWED_ORIGINS lists those that may.")
+FULL = Fault(Kind.FULL, "No room for more connections: try again after the time in Retry-After.", retry_after=5.0)
 FOREIGN_HOST = Fault(Kind.FORBIDDEN_HOST, "This host name is not served; MCP_ALLOWED_HOSTS lists those that are.")
 
 
@@ -41,6 +44,8 @@ class Guards:
         headers = dict(told)
         host = headers.get(b"host")
         if host is None or b"origin" in headers or len(headers) != len(told) or not self._serves(host):
+            return None
+        if NO_ROOM in scope:
             return None
         return self._authenticator.identify(scope)
 
@@ -63,13 +68,15 @@ class Guards:
                 raise Refused(FOREIGN_HOST)
 
     async def requires_principal(self, connection: Connection, _: BaseRouteHandler) -> None:
-        """401 unless the caller is known. Preflights carry no key and need none."""
+        """401 unless the caller is known, 503 where there is no room for it. Preflights carry no key and need none."""
         scope = cast("dict[str, Any]", connection.scope)
         if scope["method"] == "OPTIONS":
             return
         principal = self._authenticator.identify(connection.scope)
         if principal is None:
             raise Refused(self._authenticator.refuse(connection.scope))
+        if NO_ROOM in scope and not self._authenticator.by_control(connection.scope):
+            raise Refused(FULL)
         scope[_PRINCIPAL] = principal
 
 

@@ -26,6 +26,7 @@ class Kind(Enum):
     UNAUTHENTICATED = "unauthenticated"
     THROTTLED = "too_many_requests"
     TOO_SLOW = "too_slow"
+    FULL = "full"
     FORBIDDEN_ORIGIN = "forbidden_origin"
     FORBIDDEN_HOST = "forbidden_host"
     HIDDEN = "hidden"
@@ -62,6 +63,7 @@ TABLE: dict[Kind, Row] = {
     Kind.UNAUTHENTICATED: Row(-32600, 401, 401),
     Kind.THROTTLED: Row(-32600, 429, 429),
     Kind.TOO_SLOW: Row(-32600, 408, 408),
+    Kind.FULL: Row(-32603, 503, 503),
     Kind.FORBIDDEN_ORIGIN: Row(-32600, 403, 403),
     Kind.FORBIDDEN_HOST: Row(-32600, 403, 403),
     Kind.HIDDEN: Row(-32602, 400),

@@ -9,6 +9,9 @@ import resource
 ENOUGH = 65_536
 """More are not taken: there are programs that close every descriptor there might be when they start."""
 FEW = 1024
+_NGINX_MOST = 16_384
+_NGINX_OWN = 64
+"""Of nginx's descriptors, those that are no connections."""
 
 
 def make_room() -> str:
@@ -20,6 +23,17 @@ def make_room() -> str:
     if most >= FEW:
         return ""
     return (
-        f"only {most} files and connections may be open at once: what is more is cut without an answer; "
+        f"only {most} files and connections may be open at once: new connections beyond that are answered 503; "
         f"allow {ENOUGH} (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
     )
+
+
+def limit() -> int:
+    """How many descriptors this process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return ENOUGH if soft == resource.RLIM_INFINITY else soft
+
+
+def nginx_connections(limit: int) -> int:
+    """nginx's `worker_connections`, of which each request takes two."""
+    return min(_NGINX_MOST, max(limit - _NGINX_OWN, _NGINX_OWN))

@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 MASK = "***"
 # Chatty below these; MCP_LOG_LEVELS wins.
@@ -36,13 +35,16 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str
 
 
 class Lines(logging.Handler):
-    """Writes whole lines to a file descriptor. A reader that went away is no reason to fail: the line is lost."""
+    """Writes whole lines to a file descriptor. A reader that went away or a full disk is no reason to fail: the line is
+    lost, and how many were is said once there is room again.
+    """
 
     def __init__(self, descriptor: int, line: logging.Formatter) -> None:
         super().__init__()
         self.setFormatter(line)
         self._descriptor = descriptor
         self._secrets: tuple[str, ...] = ()
+        self._lost = 0
 
     def hide(self, secrets: Iterable[str]) -> None:
         """From now on these appear as `***`, also where JSON escapes them."""
@@ -59,10 +61,26 @@ class Lines(logging.Handler):
         for secret in self._secrets:
             if secret in line:
                 line = line.replace(secret, MASK)
-        rest = line.encode("utf-8", "backslashreplace") + b"\n"
-        with suppress(OSError):
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        if self._lost and not self._put(self._loss()):
+            self._lost += data.count(b"\n")
+        else:
+            self._lost = 0 if self._put(data) else data.count(b"\n")
+
+    def _loss(self) -> bytes:
+        """The line that tells of those that were lost. What was torn before it, by whichever process, ends there."""
+        record = logging.makeLogRecord({"name": "app.log", "levelno": logging.WARNING, "levelname": "WARNING"})
+        record.msg, record.args = "%d lines of this log were lost: they could not be written", (self._lost,)
+        return b"\n" + self.format(record).encode() + b"\n"
+
+    def _put(self, data: bytes) -> bool:
+        """Whether all of it went out."""
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            return False
+        return True
 
 
 class JsonLine(logging.Formatter):

@@ -8,7 +8,6 @@ import logging
 import os
 import pwd
 import re
-import resource
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 from app.config.settings import Settings
 from app.edge.render import SOURCES, render
 from app.edge.settings import EdgeSettings, Variant
+from app.serve.descriptors import limit, nginx_connections
 from app.serve.errors import StartError
 
 log = logging.getLogger("nginx")
@@ -32,7 +32,6 @@ MISSING = (
 # Debian keeps nginx where a user's PATH does not look.
 _ALSO = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 _UNPRIVILEGED = ("www-data", "nginx", "nobody")
-_MOST_CONNECTIONS = 16384
 _LONGEST_LINE = 4096
 _LINE = re.compile(rb"(?:\S+ \S+ |nginx: )?\[(?P<level>[a-z]+)\] (?:\d+#\d+: )?(?P<text>.*)", re.DOTALL)
 # A client's own words: they may hold a prefix, and a key in a query.
@@ -91,7 +90,7 @@ def edge_settings(
             runtime=str(directory),
             max_body=known.max_body,
             variant=variant,
-            connections=_connections(),
+            connections=nginx_connections(limit()),
             user=user[:2] if user else None,
             prefixes=known.path_prefixes,
             decoys=known.decoy_prefixes,
@@ -151,11 +150,6 @@ def relay(data: bytes) -> Iterator[tuple[int, str]]:
 def tells_of_a_cut(text: str) -> bool:
     """Whether a line of nginx says no more than that it ended while connections were open."""
     return "left in connection" in text or text == "aborting"
-
-
-def _connections() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MOST_CONNECTIONS, max(soft - 64, 64) if soft > 0 else _MOST_CONNECTIONS)
 
 
 def check(words: list[str], listeners: Sequence[socket.socket]) -> None:

@@ -20,6 +20,7 @@ from types import FrameType
 from app.edge.settings import EdgeSettings
 from app.serve import nginx
 from app.serve.certificates import Certificates
+from app.serve.descriptors import make_room
 from app.serve.errors import StartError
 from app.serve.nginx_lines import NginxLines
 from app.serve.orphans import Orphans, become_subreaper, end_descendants
@@ -167,6 +168,8 @@ def supervise(settings_for: Render) -> int:
     binary = nginx.find()
     if binary is None:
         raise StartError("nginx is not on this machine: install it")
+    if warning := make_room():
+        log.warning(warning)
     orphans = Orphans(ADOPTED_GRACE)
     become_subreaper()
     user = nginx.unprivileged()

@@ -8,6 +8,7 @@ own re-raised signal before any cleanup (RELIABILITY.md sections 0, 3).
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import re
@@ -21,14 +22,18 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from app.gateway.drain import DRAIN
 from app.gateway.watch import HANGUP
 from app.serve.cork import Cork
+from app.serve.descriptors import limit
+from app.serve.handover import Handover
 from app.serve.orphans import become_subreaper, die_with, end_descendants
+from app.serve.room import Room, spare
 
 log = logging.getLogger("app.serve")
 
@@ -46,6 +51,8 @@ BAD_REQUEST = (
     b"400 Bad Request",
     b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}',
 )
+FAILED = 500, "internal", "The gateway failed; its log says why."
+CUT_SHORT = 503, "unavailable", "The gateway is restarting: try again"
 TOO_SLOW = b"408 Request Timeout", b'{"error":"too_slow","error_description":"The request did not arrive in time"}'
 
 
@@ -59,6 +66,8 @@ class GatewayProtocol(HttpToolsProtocol):
     """Whether the request that is being answered has arrived to its end."""
     due: asyncio.TimerHandle | None = None
     """While a head is waited for, and has not come whole with its first bytes: when that is over."""
+    room: Room | None = None
+    """How much there is for connections; None: as much as anybody wants."""
 
     def on_message_begin(self) -> None:
         self.whole = False
@@ -80,6 +89,8 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn's own type
         super().connection_made(Cork(transport, self.loop))
+        if self.room and self.room.lacks(transport.get_extra_info("socket").fileno(), len(self.connections)):
+            self.app = spare(self.app)
         self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
 
     def data_received(self, data: bytes) -> None:
@@ -120,10 +131,31 @@ class GatewayProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class GatewayCycle(RequestResponseCycle):
+    """One request. Where the app gives no answer, JSON goes out, not uvicorn's plain text (INTERFACE, "Endpoints")."""
+
+    async def send_500_response(self) -> None:
+        # A worker whose arbiter was killed has no time for calls in flight: they are cancelled.
+        status, error, text = CUT_SHORT if isinstance(sys.exception(), asyncio.CancelledError) else FAILED
+        told: dict[str, object] = {"error": error, "error_description": text}
+        if self.scope["method"] == "POST":
+            told = {"jsonrpc": "2.0", "error": {"code": -32603, "message": text}}
+        body = json.dumps(told, separators=(",", ":")).encode()
+        length = str(len(body)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+# The protocol makes them by this name, and has no setting for it.
+httptools_impl.RequestResponseCycle = GatewayCycle
+
+
 class GatewayServer(Server):
     """uvicorn's server, which tells `DRAIN` of its end, and ends by returning."""
 
     async def startup(self, sockets: Any = None) -> None:
+        GatewayProtocol.room = Room.of(limit(), behind_nginx=bool(Handover.from_env(os.environ).edge_socket))
         await super().startup(sockets)
         # What is here now lives as long as we do: a full collection over it would stall every call (DESIGN.md 7).
         gc.collect()

@@ -1,6 +1,12 @@
 """The one exception of this ring: a `Fault` on its way out of an await; and faults that tell supervision more."""
 
+import errno
+
 from app.protocol.faults import Fault
+
+OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+"""What the kernel says where no more files may be open: here, not at the server."""
+TOO_MANY_FILES = "too many files are open here (ulimit -n)"
 
 
 class HttpRefusal(Fault, frozen=True):

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from app.protocol.faults import Fault, Kind
-from app.upstream.errors import HttpRefusal
+from app.upstream.errors import OUT_OF_FILES, TOO_MANY_FILES, HttpRefusal
 
 # What a request or the reading of its answer can raise.
 FAILURES = (aiohttp.ClientError, OSError)
@@ -71,6 +71,8 @@ def _unconnected(error: OSError) -> str:
         return "refuses connections: is it running?"
     if error.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
         return "is not reachable from here"
+    if error.errno in OUT_OF_FILES:
+        return f"cannot be connected to: {TOO_MANY_FILES}"
     return "cannot be connected to"
 
 

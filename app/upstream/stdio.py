@@ -18,7 +18,7 @@ from app.config.snapshot import Limits, ServerSpec
 from app.protocol.faults import Fault, Kind
 from app.upstream.child import Child
 from app.upstream.command import directory, prepare, unstartable
-from app.upstream.errors import ProcessEnded, UpstreamError
+from app.upstream.errors import OUT_OF_FILES, TOO_MANY_FILES, ProcessEnded, UpstreamError
 from app.upstream.limits import INTERVAL, breach
 from app.upstream.lines import LineSplitter
 from app.upstream.process_tree import Family, Household, pipe_names
@@ -97,8 +97,9 @@ class StdioTransport:
         try:
             self._child = Child(argv, environment, directory(self._spec), self._child_exited, mark)
         except (OSError, ValueError) as error:
-            # For want of processes or memory, mostly: that may pass.
-            told = unstartable(self._spec, "it could not be started", repr(error))
+            # For want of processes, memory or descriptors, mostly: that may pass.
+            full = isinstance(error, OSError) and error.errno in OUT_OF_FILES
+            told = unstartable(self._spec, TOO_MANY_FILES if full else "it could not be started", repr(error))
             raise UpstreamError(told.fault, told.detail) from error
         self._unconnected = self._child.pipes
         self._family = self._household.add(self._child.pid, mark)

@@ -72,6 +72,12 @@ def test_a_client_that_does_not_exist_has_no_view(gateway: Gateway) -> None:
     assert "--as" in done.stderr
 
 
+def test_a_path_that_is_no_endpoint_is_told_with_the_status_and_what_the_gateway_says(gateway: Gateway) -> None:
+    done = app(gateway, "tools", **{**remote(gateway), "MCP_ENDPOINT": gateway.endpoint + "x"})
+    assert done.returncode == 1
+    assert "HTTP 404, but not as an MCP server does: Not found" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["bench__whoami", "bench:whoami"])
 def test_a_call_prints_what_the_tool_says(gateway: Gateway, name: str) -> None:
     done = app(gateway, "call", name, "{}", **remote(gateway))

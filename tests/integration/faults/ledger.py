@@ -1,4 +1,4 @@
-"""Which test proves what is promised of each fault (RELIABILITY.md, table 2b) that concerns a server or the config.
+"""Which test proves what is promised of each fault (RELIABILITY.md, table 2b) of a server, the config or the machine.
 
 A path below `tests/` and the name of a test; several where the promise has several numbers. `test_ledger.py` sees to it
 that every fault is here and every test exists. Promises below a second (F01: 100 ms, F02: 5 ms, F08: +20 %, F09 and
@@ -9,6 +9,7 @@ STDIO = "integration/faults/test_f01_to_f19_stdio.py"
 CONFIG = "integration/faults/test_f26_to_f40_config.py"
 MOUNTS = "integration/faults/test_f33_to_f35_mounts.py"
 REMOTE = "integration/faults/test_f41_to_f49_remote.py"
+MACHINE = "integration/faults/test_f50_f51_machine.py"
 LIVES = "integration/upstream/test_stdio_lives.py"
 MISDEEDS = "integration/upstream/test_stdio_faults.py"
 SUPERVISION = "integration/upstream/test_supervision.py"
@@ -107,6 +108,15 @@ PROOFS: dict[str, tuple[str, ...]] = {
         f"{REMOTE}::test_f49_a_redirect_is_not_followed_and_credentials_go_nowhere_else",
         "unit/upstream/test_streamable_http.py::test_a_redirect_is_not_followed_and_credentials_stay",
     ),
+    "F50": (
+        f"{MACHINE}::test_f50_with_a_full_disk_requests_are_served_and_the_lines_that_were_lost_are_counted",
+        "unit/serve/test_logs.py::test_lines_that_could_not_be_written_are_counted_and_a_torn_one_is_ended",
+    ),
+    "F51": (
+        f"{MACHINE}::test_f51_without_descriptors_new_ones_are_told_503_old_ones_live_and_all_recovers",
+        f"{MACHINE}::test_f51_a_worker_without_any_descriptor_names_the_want_spins_in_no_circle_and_recovers",
+        "unit/serve/test_room.py::test_of_256_descriptors_a_quarter_is_spared",
+    ),
 }  # fmt: skip
 
 ELSEWHERE = {
@@ -116,7 +126,7 @@ ELSEWHERE = {
     "F28": "an app that is down behind nginx",
     "F29": "a worker that is replaced after so many requests, which ours is not",
 }
-"""What concerns neither a server nor the config."""
+"""What concerns none of them."""
 
 NO_FAULTS = frozenset({"F06", "F10", "F11", "F12", "F16", "F42", "F48"})
 """Numbers that the table leaves out."""

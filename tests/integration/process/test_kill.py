@@ -45,6 +45,18 @@ def test_a_killed_worker_or_arbiter_is_replaced_and_its_children_and_theirs_are_
         assert gateway.worker() != worker
 
 
+@pytest.mark.parametrize("edge", [False, True], ids=["direct", "nginx"])
+async def test_a_call_that_the_arbiter_takes_along_is_answered_in_json(edge: bool) -> None:
+    with running_gateway(EMPTY, edge=edge, app=BARE) as gateway:
+        async with await Wire.connect(gateway.host, gateway.port) as wire, asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(wire.request("POST", "/slow?60", body=b"{}"))
+            await asyncio.to_thread(eventually, lambda: gateway.get("/running")[1] == b"1")
+            _kill(gateway.arbiter())
+        answer = asking.result()
+    assert answer.status == 503
+    assert answer.json()["error"] == {"code": -32603, "message": "The gateway is restarting: try again"}
+
+
 @pytest.mark.parametrize("which", [Gateway.nginx, Gateway.nginx_worker], ids=["master", "worker"])
 def test_a_killed_nginx_is_replaced_and_the_app_does_not_notice(which: Choice) -> None:
     with running_gateway(EMPTY, edge=True, app=BARE) as gateway:

@@ -27,6 +27,22 @@ def test_arguments_can_be_left_out_or_come_from_standard_input(call) -> None:
     assert json.loads(call("demo__echo", "-", stdin='{"a": 1}').out)["arguments"] == {"a": 1}
 
 
+@pytest.mark.parametrize(
+    "arguments", ['{"a": NaN}', '{"a": 1e999}', r'{"a": "\ud800"}', '{"a": "\udcff"}', '{"a":' + "[" * 5000, "[]", ""]
+)
+def test_arguments_that_no_request_can_carry_are_wrong_usage_with_an_example(call, arguments: str) -> None:
+    done = call("demo__echo", arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("mcp-proxy: the arguments ")
+    assert '{"path": "/tmp"}' in done.err
+
+
+def test_a_name_that_is_not_utf8_is_wrong_usage(call) -> None:
+    done = call("demo__\udcff")
+    assert (done.code, done.out) == (2, "")
+    assert "is not UTF-8" in done.err
+
+
 def test_a_name_that_no_header_can_hold_is_encoded(call) -> None:
     assert json.loads(call("demo__café").out)["headers"] == {"Mcp-Name": "=?base64?ZGVtb19fY2Fmw6k=?="}
 

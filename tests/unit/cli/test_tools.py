@@ -46,6 +46,13 @@ def test_a_missing_key_is_asked_for(shell: Shell, front: str) -> None:
     assert "set MCP_API_KEY" in done.err
 
 
+@pytest.mark.parametrize("name", ["", "a\nb", "\udcff"])
+def test_a_client_that_cannot_be_is_wrong_usage_and_never_the_operators_own_view(shell: Shell, name: str) -> None:
+    done = shell.app("tools", "--as", name)
+    assert (done.code, done.out) == (2, "")
+    assert "keys list" in done.err
+
+
 def test_an_endpoint_without_a_path_gets_the_usual_one(shell: Shell, front: str) -> None:
     assert shell.app("tools", MCP_ENDPOINT=front.removesuffix("/mcp"), MCP_API_KEY="right").code == 0
 

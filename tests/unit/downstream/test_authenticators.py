@@ -66,6 +66,22 @@ def test_a_command_of_ours_is_the_operator_or_whom_it_names_on_the_control_socke
     assert authenticator("edge").identify(scope(headers=named)) is None
 
 
+def test_a_client_is_named_by_its_keys_that_work() -> None:
+    now = time.time()
+    former, gone = Principal("ann", Grant(["old"])), Principal("bob", Grant(["*"]))
+    keyring = Keyring(
+        [
+            Key(b"a" * 32, former, "test", expires=now - 1),
+            Key(b"b" * 32, former, "test", enabled=False),
+            Key(b"c" * 32, ANN, "test", expires=now + 600),
+            Key(b"d" * 32, gone, "test", expires=now - 1),
+        ]
+    )
+    control = Authenticator(Settings(), lambda: keyring, lambda _: "control")
+    assert control.identify(scope(headers=[(b"x-mcp-client", b"ann")])) is ANN
+    assert control.identify(scope(headers=[(b"x-mcp-client", b"bob")])) is None
+
+
 def test_with_keys_switched_off_this_machine_is_served_and_nobody_else() -> None:
     off = authenticator(disable="loopback")
     assert off.identify(scope(headers=[HOST])) is ANONYMOUS

@@ -7,7 +7,7 @@ import pytest
 
 from app.config.settings import Settings
 from app.downstream.authenticators import Authenticator, Way
-from app.downstream.guards import Guards, principal_of
+from app.downstream.guards import NO_ROOM, Guards, principal_of
 from app.downstream.refusals import Refused
 from app.protocol.faults import Kind
 from tests.unit.downstream.conftest import ANN, KEYRING, key_of
@@ -106,3 +106,13 @@ def test_a_plain_request_of_a_known_caller_needs_no_guard() -> None:
 )
 def test_whatever_is_not_plain_is_for_the_guards_to_judge(headers: list[tuple[bytes, bytes]]) -> None:
     assert admitted(*headers, allowed_hosts=("127.0.0.1",)) is None
+
+
+@pytest.mark.parametrize(("way", "kind"), [("direct", Kind.FULL), ("edge", Kind.FULL), ("control", None)])
+async def test_where_there_is_no_room_a_known_caller_is_told_so_but_for_our_own_commands(
+    way: Way, kind: Kind | None
+) -> None:
+    full = connection(HOST, KNOWN)
+    full.scope[NO_ROOM] = True
+    assert guards(way).admits(full.scope) is None
+    assert await refusal(guards(way).requires_principal, full) is kind

@@ -147,3 +147,25 @@ def test_a_reader_that_went_away_is_no_error() -> None:
     handler = logs.Lines(write_end, logs.TextLine())
     handler.handle(logging.LogRecord("app", logging.INFO, "", 0, "lost", None, None))
     os.close(write_end)
+
+
+def test_lines_that_could_not_be_written_are_counted_and_a_torn_one_is_ended(pipe: Pipe) -> None:
+    _json(pipe)
+    log, full = logging.getLogger("app.x"), os.open("/dev/full", os.O_WRONLY)
+    good = os.dup(pipe.write_end)
+    os.write(pipe.write_end, b'{"tor')
+    os.dup2(full, pipe.write_end)
+    for number in range(3):
+        log.info("lost %d", number)
+    os.dup2(good, pipe.write_end)
+    log.info("kept")
+    log.info("kept")
+    torn, *lines = pipe.lines()
+    assert torn == '{"tor'
+    assert [json.loads(line)["message"] for line in lines] == [
+        "3 lines of this log were lost: they could not be written",
+        "kept",
+        "kept",
+    ]
+    os.close(full)
+    os.close(good)

@@ -126,6 +126,22 @@ async def test_who_waits_for_an_answer_or_between_two_requests_is_left_alone(por
         assert (await wire.request("GET", "/headers")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("GET", {"error": "internal", "error_description": "The gateway failed; its log says why."}),
+        ("POST", {"jsonrpc": "2.0", "error": {"code": -32603, "message": "The gateway failed; its log says why."}}),
+    ],
+)
+async def test_an_app_that_fails_without_an_answer_is_answered_for_in_json(
+    port: int, method: str, told: dict[str, object]
+) -> None:
+    async with await Wire.connect("127.0.0.1", port) as wire:
+        answer = await wire.request(method, "/slow?this-is-no-number")
+    assert answer.status == 500
+    assert answer.json() == told
+
+
 def test_its_settings_are_those_the_process_model_needs() -> None:
     assert worker.GatewayWorker.CONFIG_KWARGS["timeout_graceful_shutdown"] == 5
     assert worker.GatewayWorker.CONFIG_KWARGS["loop"] == "uvloop"
