@@ -29,9 +29,10 @@ QUIET = {
 _SILENT = ("gunicorn.access", "uvicorn.access")
 # Shorter ones are words, and masking a word would garble every line.
 SHORTEST_SECRET = 6
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 # Marks that turn the order of what follows around, and line ends that only some readers know.
-_CONTROL |= {code: f"\\u{code:04x}" for code in (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+_MARKS = {code: f"\\u{code:04x}" for code in (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+_ESCAPED = _CONTROL | _MARKS | {10: "\\n", 13: "\\r", 9: "\\t"}
 _QUOTED = frozenset(' "=\\')
 encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str, skipkeys=True).encode
 
@@ -106,7 +107,7 @@ class TextLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
-        text = f"{message_of(record)}{fields}".translate(_CONTROL)
+        text = f"{message_of(record)}{fields}".translate(_ESCAPED)
         line = f"{stamp(record.created)} {record.levelname:<7} {record.name}: {text}"
         if record.exc_info and record.exc_info[0]:
             line += f"\n{self.formatException(record.exc_info)}"
