@@ -316,6 +316,8 @@ class Driver:
     def _cancel(self, reason: str) -> None:
         if self._lease is not None and self._sent is not None:
             self._lease.cancel(self._sent, reason)
+            for key in self.inbox.unread():
+                self._lease.answer(key, OVER)
 
     def _judged(self, event: Event) -> Event:
         """A failure of a call under way, as what follows from it: another try, or the truth about its outcome."""

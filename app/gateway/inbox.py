@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from enum import Enum, auto
 
-from app.relay.events import Event, Leased, Noticed
+from app.relay.events import Event, Leased, NeedsInput, Noticed
 
 MAX_NOTICES = 1024
 
@@ -56,6 +56,11 @@ class Inbox:
             finally:
                 self._waiter = None
         return self._arrived.popleft()
+
+    def unread(self) -> list[str]:
+        """The keys of questions in the middle of the call that nobody has read yet."""
+        asked = [each.question for each in self._arrived if isinstance(each, NeedsInput)]
+        return [key for question in asked if question.result is None for key in question.requests]
 
 
 LEASED = Leased()

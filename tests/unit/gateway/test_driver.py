@@ -12,7 +12,19 @@ from app.gateway.driver import Driver
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.catalog import Item, ServerCatalog
-from app.relay.events import Cancelled, Detached, Disconnected, Failed, Finished, Noticed, Request, Result
+from app.relay.events import (
+    Cancelled,
+    Detached,
+    Disconnected,
+    Failed,
+    Finished,
+    NeedsInput,
+    Noticed,
+    Question,
+    Request,
+    Result,
+)
+from app.relay.questions import OVER
 from tests.unit.gateway.conftest import PlayedClient, PlayedUpstream
 
 REQUEST = Request("tools/call", {"name": msgspec.Raw(b'"x"')}, {})
@@ -34,7 +46,7 @@ class Play:
         async with asyncio.timeout(PATIENCE):
             await self.upstream.lease.sent_once.wait()
 
-    def says(self, event: Finished | Failed | Noticed) -> None:
+    def says(self, event: Finished | Failed | NeedsInput | Noticed) -> None:
         self.upstream.lease.sent[-1][1](event)
 
     async def over(self) -> None:
@@ -136,6 +148,15 @@ async def test_a_cancel_of_the_clients_reaches_the_server() -> None:
         play.driver.inbox.put(Cancelled("enough"))
     assert play.upstream.lease.cancelled == [(1, "enough")]
     assert [outcome.kind for outcome in play.client.outcomes if isinstance(outcome, Fault)] == [Kind.CANCELLED]
+
+
+async def test_a_question_that_nobody_came_to_read_before_the_call_was_cancelled_is_answered() -> None:
+    async with call(PlayedUpstream()) as play:
+        await play.sent()
+        play.driver.inbox.put(Cancelled("enough"))
+        play.says(NeedsInput(Question({"q": msgspec.Raw(b"{}")})))
+        play.says(NeedsInput(Question({"not in the call": msgspec.Raw(b"{}")}, RESULT)))
+    assert play.upstream.lease.answered == [("q", OVER)]
 
 
 async def test_silence_beyond_the_limit_cancels_and_is_a_timeout() -> None:
