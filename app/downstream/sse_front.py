@@ -57,7 +57,9 @@ class Channel:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Events go on the stream; comments and what ends an answer have no place there."""
+        """Events go on the stream; comments and what ends an answer have no place there, and nothing after its end."""
+        if self._subscription.over:
+            return
         if message["type"] == "http.response.body" and message["body"] and not message["body"].startswith(b":"):
             await self._stream.write(message["body"])
 

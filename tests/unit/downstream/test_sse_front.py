@@ -13,6 +13,7 @@ from app.downstream import sse_front as module
 from app.downstream.call_log import CallLog
 from app.downstream.endpoint import Endpoint
 from app.downstream.sse_front import SseFront
+from app.gateway import clock
 from app.gateway.gateway import Gateway
 from app.protocol.sse import Decoder
 from tests.unit.downstream.conftest import ANN, BOB, headers, message
@@ -146,6 +147,24 @@ async def test_the_session_ends_with_its_stream_and_its_calls_run_on(door: Door)
     assert len(door.house.sessions) == 0
     assert len(door.house.drivers) == 1
     assert (await door.post(query, message("ping"))).status == 404
+
+
+async def test_an_answer_that_comes_after_the_session_was_ended_is_lost_and_nothing_else_is(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "SETTLE", 60.0)  # nobody watches for the hang-up yet
+    async with door.open() as client:
+        await client.ask(INITIALIZE)
+        assert await client.post(message("tools/call", {"name": "a__hold"}, ident=7)) == 202
+        await until(lambda: door.house.drivers)
+        assert door.house.sessions.close(ANN.client_id, client.query.partition(b"=")[2].decode())
+        await until(lambda: client.wire.ended)
+        async with door.open() as other:
+            await other.ask(INITIALIZE)
+            await other.ask(message("tools/call", {"name": "a__release"}, ident=8))
+            await until(lambda: not door.house.drivers)
+            assert (await other.ask(message("ping", ident=9)))["id"] == 9
+        assert not [told for told in client.told if told.get("id") == 7]
 
 
 async def test_a_session_is_known_to_its_principal_alone_and_lists_what_that_may_see(door: Door) -> None:

@@ -23,6 +23,8 @@ class Wire:
     async def send(self, message: dict[str, Any]) -> None:
         if self.broken:
             raise OSError("the client is gone")
+        if self.sent and self.ended:
+            raise RuntimeError("sent after the response was complete")  # as uvicorn does
         self.sent.append(message)
 
     @property
