@@ -68,9 +68,9 @@ def test_whatever_a_message_holds_a_line_is_one_json_object(pipe: Pipe, hostile:
 
 def test_a_text_line_stays_one_line(pipe: Pipe) -> None:
     logs.configure("INFO", (), "text", pipe.write_end)
-    logging.getLogger("app").warning("a\nb\x1b[31m\udc80", extra={"fields": {"n": "x\r"}})
+    logging.getLogger("app").warning("a\nb\x1b[31m\udc80\u202ec\u2028", extra={"fields": {"n": "x\r"}})
     (line,) = pipe.lines()
-    assert line.endswith(r"WARNING app: a\nb\x1b[31m\udc80 n=x\r")
+    assert line.endswith(r"WARNING app: a\nb\x1b[31m\udc80\u202ec\u2028 n=x\r")
 
 
 def test_a_traceback_is_part_of_its_line(pipe: Pipe) -> None:
