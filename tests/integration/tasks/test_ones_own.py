@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.tasks.conftest import ANN, BOB, Make
+from tests.support.ann_and_bob import ANN, BOB, Make
 from tests.support.listeners import Listener, listening
 from tests.support.wire import Caller, until
 

@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.integration.translate.conftest import ANN, Make
+from tests.support.ann_and_bob import ANN, Make
 from tests.support.gateway import Gateway
 from tests.support.wire import Caller, Reply, read_reply
 
