@@ -24,12 +24,13 @@ SERVES = {
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     env = {**UNLIMITED, **keys_of_both(tmp_path_factory.mktemp("keys"))}
     serves = {"POLYGLOT_SERVES": json.dumps(SERVES), "POLYGLOT_TTL": "60000", "POLYGLOT_PAGE": "4"}
-    with listening(POLYGLOT, POLYGLOT, POLYGLOT, environment=serves) as (modern, legacy, both):
+    with listening(POLYGLOT, POLYGLOT, POLYGLOT, environment=serves) as (modern, legacy, fickle):
         servers: dict[str, Any] = {
             "new": {"url": f"http://127.0.0.1:{modern}/modern", "era": "modern"},
             "mine": {"url": f"http://127.0.0.1:{modern}/modern", "era": "modern", "pool": "session"},
             "old": {"url": f"http://127.0.0.1:{legacy}/legacy", "era": "legacy"},
-            "both": {"url": f"http://127.0.0.1:{both}/both"},
+            "shifting": {"url": f"http://127.0.0.1:{fickle}/modern"},
+            "retiring": {"url": f"http://127.0.0.1:{fickle}/both"},
             "pipe": {"command": POLYGLOT[0], "args": [*POLYGLOT[1:], "stdio"], "env": serves},
         }
         with running_gateway({"mcpServers": servers}, keys={}, env=env, edge=True) as running:
