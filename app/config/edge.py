@@ -10,6 +10,8 @@ LONG_PREFIX = 22
 """Characters from which nobody guesses a prefix: 128 bits and more."""
 ADVICE = "take 22 or more of A-Z a-z 0-9 _ -, at random"
 PREFIX = re.compile(r"[A-Za-z0-9_-]{8,64}")
+MOST_PREFIXES = 32
+"""nginx takes no word above 4096 bytes, and all of them are one."""
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\Z")
 _EMAIL = re.compile(r"(?=.{3,254}\Z)[A-Za-z0-9.!#%&*+/=?^_{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
@@ -28,9 +30,10 @@ def prefixes(raw: str) -> tuple[str, ...]:
         if not PREFIX.fullmatch(prefix):
             raise ValueError
         found.append(prefix)
-    if not found:
+    unique = tuple(dict.fromkeys(found))
+    if not 1 <= len(unique) <= MOST_PREFIXES:
         raise ValueError
-    return tuple(dict.fromkeys(found))
+    return unique
 
 
 def networks(raw: str) -> tuple[str, ...]:

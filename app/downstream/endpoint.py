@@ -104,6 +104,9 @@ class Endpoint:
 
     async def _batch(self, origin: Origin, body: bytes, receive: Receive, send: Send) -> None:
         members = classify_batch(headers_of(origin.scope), body)
+        named = read_head(headers_of(origin.scope)).session.decode("latin-1")
+        if named and self._gateway().sessions.find(origin.principal.client_id, named) is None:
+            members = Rejection(UNKNOWN_SESSION)
         if isinstance(members, Rejection):
             await self.one(origin, members, receive, send)
             return

@@ -88,7 +88,9 @@ class Streams:
 
     async def _overhear(self, origin: Origin, response: RelayResponse, session: Session, place: int | None) -> None:
         gateway = self._gateway()
-        subscription = _taken_up(session, origin) or gateway.broadcast.subscribe(origin.principal, origin.only, KINDS)
+        subscription = _taken_up(gateway, session, origin) or gateway.broadcast.subscribe(
+            origin.principal, origin.only, KINDS
+        )
         subscription.renew = lambda: self._identify(origin.scope)
         session.on_end, session.stream_over, session.hears = subscription.end, asyncio.Event(), subscription
         try:
@@ -101,7 +103,7 @@ class Streams:
             session.on_end = None
             session.stream_over.set()
             gateway.sessions.rested(session)
-            if session.journals is not None and subscription.over is End.DISCONNECTED:
+            if session.journals is not None and subscription.over is End.DISCONNECTED and not session.over:
                 # What changes meanwhile is told when the client is back.
                 session.kept = subscription
                 gateway.broadcast.keep(subscription)
@@ -183,7 +185,7 @@ class Streams:
         response.outcome = outcome_of(subscription)
 
 
-def _taken_up(session: Session, origin: Origin) -> Subscription | None:
+def _taken_up(gateway: Gateway, session: Session, origin: Origin) -> Subscription | None:
     """What was kept of a stream that broke, for the one that follows it."""
     kept, session.kept = session.kept, None
     if kept is None:
@@ -191,6 +193,9 @@ def _taken_up(session: Session, origin: Origin) -> Subscription | None:
     if kept.only != origin.only:
         kept.end(End.SESSION)
         return None
+    if kept.over:  # the key that it was opened with is gone, and its principal has another one
+        gateway.broadcast.keep(kept)
+        gateway.broadcast.changed()
     kept.principal, kept.on_end = origin.principal, None
     return kept
 

@@ -5,6 +5,7 @@ every field is refused unless it is exactly of its kind.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, get_args
@@ -16,6 +17,8 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 # nginx reads these unquoted: nothing that ends a word, a directive or a block, and no variable.
 _PATH = re.compile(r"/[A-Za-z0-9._/+@=:,~-]*")
+_LONGEST_SOCKET = 107
+"""Bytes of a unix socket's path (`sun_path`)."""
 _NAME = re.compile(r"[a-z_][a-z0-9_-]*\$?", re.IGNORECASE)
 # Above these nginx refuses, or counts wrongly.
 _MOST = {
@@ -79,9 +82,13 @@ class EdgeSettings:
             _parsed(address)
             if not 0 < port < 65536:
                 raise ValueError(f"listen: no port: {port}")
+        if twice := [each for each, count in Counter((*self.endpoints, *self.endpoints_tls)).items() if count > 1]:
+            raise ValueError(f"listen: {twice[0]} twice")
         for name, path in self._paths():
             if not _PATH.fullmatch(path):
                 raise ValueError(f"{name}: not an absolute path of plain characters: {path!r}")
+        if len(self.socket) > _LONGEST_SOCKET:
+            raise ValueError(f"socket: a path longer than {_LONGEST_SOCKET} characters: {self.socket!r}")
         for name, most in _MOST.items():
             if not 1 <= int(getattr(self, name)) <= most:
                 raise ValueError(f"{name}: not a number from 1 to {most}")
@@ -109,6 +116,8 @@ class EdgeSettings:
         for name, segments in (("prefixes", self.prefixes), ("decoys", self.decoys)):
             if not all(map(edge.PREFIX.fullmatch, segments)):
                 raise ValueError(f"{name}: one is not 8 to 64 of A-Z a-z 0-9 _ -")
+            if len(segments) > edge.MOST_PREFIXES:
+                raise ValueError(f"{name}: more than {edge.MOST_PREFIXES}")
         if self.decoys and (not self.prefixes or {*self.decoys} & {*self.prefixes}):
             raise ValueError("decoys: others, beside prefixes")
         for network in self.trusted:

@@ -162,7 +162,7 @@ class Driver:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])  # the inbox has one reader at a time
-        if self._exchange.done:
+        if self._exchange.done or self.kept:
             await response.reply(self.kept or REFUSED)
             return
         self.parked = self._gone = False
@@ -229,10 +229,14 @@ class Driver:
 
     async def _keep(self) -> None:
         exchange = self._exchange
-        while not exchange.done:
-            event = self._meant(await self.inbox.get())
-            if event:
-                await self._perform(exchange.receive(self._judged(event)), exchange, Absent())
+        try:
+            while not exchange.done:
+                event = self._meant(await self.inbox.get())
+                if event:
+                    await self._perform(exchange.receive(self._judged(event)), exchange, Absent())
+        except Exception:
+            log.exception("the parked call to %s failed", self.server)
+            self.kept = INTERNAL
         self.parked = False
         self._end()
 

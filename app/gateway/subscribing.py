@@ -38,7 +38,7 @@ async def subscribe(gateway: Gateway, session: Session, view: View, params: Memb
         return DONE
     if len(session.subscribed) >= MAX_RESOURCES:
         return TOO_MANY
-    if not session.subscribed:
+    if not session.owed:
         session.owed.append(lambda: _release(gateway, session))
     found = await watch(gateway, view, uri, session, undeclared=True)
     if not isinstance(found, str):

@@ -20,7 +20,6 @@ from app.relay.events import PeerError, Request
 from app.relay.listen import TASKS, honoured
 from app.relay.view import View
 from app.upstream.errors import UpstreamError
-from app.upstream.upstream import Upstream
 
 log = logging.getLogger("app.gateway")
 
@@ -53,7 +52,7 @@ class TaskFeeds:
         for server, names in self._places(view, ours).items():
             found: asyncio.Future[frozenset[str]] = loop.create_future()
             opened.append(found)
-            work = self._follow(self._gateway.current.upstreams[server], names, found)
+            work = self._follow(server, names, found)
             self._running.append(self._gateway.tasks.create_task(work))
         if opened:
             await asyncio.wait(opened, timeout=LIMIT)
@@ -81,9 +80,7 @@ class TaskFeeds:
                 places.setdefault(found[0], {})[found[1]] = name
         return places
 
-    async def _follow(
-        self, upstream: Upstream, names: Mapping[str, str], opened: asyncio.Future[frozenset[str]]
-    ) -> None:
+    async def _follow(self, server: str, names: Mapping[str, str], opened: asyncio.Future[frozenset[str]]) -> None:
         wanted = msgspec.json.encode({TASKS: list(names)})
         request = Request("subscriptions/listen", {"notifications": msgspec.Raw(wanted)}, {}, capabilities=ABLE)
 
@@ -93,11 +90,11 @@ class TaskFeeds:
 
         def told(params: Members, own: str) -> None:
             if own in names:
-                self._told(upstream.spec.name, names[own], tasks.signed(params, upstream.spec.name))
+                self._told(server, names[own], tasks.signed(params, server))
 
         delay = FIRST_DELAY
         try:
-            while not await self._refused(upstream, request, acknowledged, told):
+            while not await self._refused(server, request, acknowledged, told):
                 await anyio.sleep(delay)
                 delay = min(delay * 2, LAST_DELAY)
         finally:
@@ -106,12 +103,15 @@ class TaskFeeds:
 
     async def _refused(
         self,
-        upstream: Upstream,
+        server: str,
         request: Request,
         acknowledged: Callable[[msgspec.Raw], None],
         told: Callable[[Members, str], None],
     ) -> bool:
-        """One feed from its beginning to its end; True where the server has none."""
+        """One feed from its beginning to its end; True where the server has none. A reload may have replaced it."""
+        upstream = self._gateway.current.upstreams.get(server)
+        if upstream is None:
+            return False
 
         def of_task(params: msgspec.Raw) -> None:
             members = members_of(params)
@@ -129,6 +129,6 @@ class TaskFeeds:
             finally:
                 lease.release()
         except UpstreamError as error:
-            log.info("server=%s a feed of tasks is lost: %s", upstream.spec.name, error.fault.message)
+            log.info("server=%s a feed of tasks is lost: %s", server, error.fault.message)
             return False
         return isinstance(outcome, PeerError)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Protocol
 
+from app.protocol.faults import Fault, Kind
 from app.upstream.upstream import Upstream
 from app.upstream.watches import Refusal
 
@@ -45,7 +46,9 @@ class Watching:
 
     async def add(self, server: str, uri: str, hearer: Hearer) -> Refusal | None:
         """From here on `hearer` is told of changes of `uri`; or why it is not. `drop` must follow where it is."""
-        upstream, place = self._upstreams()[server], (server, uri)
+        upstream, place = self._upstreams().get(server), (server, uri)
+        if upstream is None:  # a reload took it away while another one was asked
+            return Fault(Kind.CLOSED, f"Server {server} was removed.", server)
         self._hearers.setdefault(place, {})[id(hearer)] = hearer
         if upstream.resting:
             upstream.wanted.set()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app.serve.logs import JsonLine, Lines, stamp
+from app.serve.logs import JsonLine, Lines, encode, stamp
 
 Write = Callable[[Mapping[str, object]], None]
 LOGGER = "app.call"
@@ -28,6 +28,8 @@ def call_writer() -> Write:
     def write(fields: Mapping[str, object]) -> None:
         if logger.isEnabledFor(logging.INFO):
             head = f'{{"time":"{stamp(time.time())}","level":"INFO","logger":"{LOGGER}","message":"{MESSAGE}",'
-            lines.write(head + msgspec.json.encode(fields)[1:].decode())
+            told = msgspec.json.encode(fields).decode()
+            # Clients choose the names of tools, and a line is ASCII (logs.py); most names are.
+            lines.write(head + (told if told.isascii() else encode(fields))[1:])
 
     return write

@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 
+from app.config.key_format import ANYWHERE
+
 MASK = "***"
 # Chatty below these; MCP_LOG_LEVELS wins.
 QUIET = {
@@ -29,9 +31,12 @@ QUIET = {
 _SILENT = ("gunicorn.access", "uvicorn.access")
 # Shorter ones are words, and masking a word would garble every line.
 SHORTEST_SECRET = 6
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
+# Marks that turn the order of what follows around, and line ends that only some readers know.
+_MARKS = {code: f"\\u{code:04x}" for code in (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+_ESCAPED = _CONTROL | _MARKS | {10: "\\n", 13: "\\r", 9: "\\t"}
 _QUOTED = frozenset(' "=\\')
-_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str, skipkeys=True).encode
+encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str, skipkeys=True).encode
 
 
 class Lines(logging.Handler):
@@ -49,7 +54,7 @@ class Lines(logging.Handler):
     def hide(self, secrets: Iterable[str]) -> None:
         """From now on these appear as `***`, also where JSON escapes them."""
         known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
-        known |= {_encode(secret)[1:-1] for secret in known}
+        known |= {encode(secret)[1:-1] for secret in known}
         # The longest first: one secret may hold another.
         self._secrets = tuple(sorted({*self._secrets, *known}, key=len, reverse=True))
 
@@ -61,6 +66,9 @@ class Lines(logging.Handler):
         for secret in self._secrets:
             if secret in line:
                 line = line.replace(secret, MASK)
+        # Of those we made nothing is stored but a hash; a client may put one where it does not belong.
+        if "mgw_" in line:
+            line = ANYWHERE.sub(MASK, line)
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         if self._lost and not self._put(self._loss()):
             self._lost += data.count(b"\n")
@@ -96,7 +104,7 @@ class JsonLine(logging.Formatter):
         line |= fields_of(record)
         if record.exc_info and record.exc_info[0]:
             line["error"] = self.formatException(record.exc_info)
-        return _encode(line)
+        return encode(line)
 
 
 class TextLine(logging.Formatter):
@@ -104,7 +112,7 @@ class TextLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
-        text = f"{message_of(record)}{fields}".translate(_CONTROL)
+        text = f"{message_of(record)}{fields}".translate(_ESCAPED)
         line = f"{stamp(record.created)} {record.levelname:<7} {record.name}: {text}"
         if record.exc_info and record.exc_info[0]:
             line += f"\n{self.formatException(record.exc_info)}"

@@ -162,7 +162,12 @@ class Connection:
             body = self._body(request_id, request.method, params)
             self.transport.send(Outgoing(request.method, body, request_id, self._legacy_headers))
 
-        self._standing[request_id] = lambda: None
+        def unwanted() -> None:
+            # No clock ends that request itself, and what has no end looks like a server at work (`works_since`).
+            self.settle(level_id)
+            self.transport.abandon(level_id)
+
+        level_id, self._standing[request_id] = self._next_id, unwanted
         self._write("logging/setLevel", b'{"level":"%b"}' % level.encode(), self._legacy_headers, then)
         return request_id
 

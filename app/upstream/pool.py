@@ -9,6 +9,7 @@ A client that can be asked questions borrows, of `auto`, one of the sessions bes
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 import anyio.abc
@@ -63,7 +64,11 @@ class Pool:
         self._sessions: dict[Slot, Session] = {} if self._dedicated else {(self._era, ""): self._first}
         self._opening: dict[Slot, _Opening] = {}
         self._interactive = Interactive(
-            self._open_interactive, self._close, tasks, self._heard, _fault(spec, Kind.CLOSED, "was stopped")
+            partial(self._another, Era.LEGACY),
+            self._close,
+            tasks,
+            self._heard,
+            _fault(spec, Kind.CLOSED, "was stopped"),
         )
 
     def __repr__(self) -> str:
@@ -144,7 +149,7 @@ class Pool:
         declared = capabilities if self._dedicated and era is Era.LEGACY else NOTHING
         try:
             await self._make_room()
-            opened = await self._opener.another(era, self._first.opened.sse, declared)
+            opened = await self._another(era, declared)
         except EraRefused as refused:
             if era is self._era:
                 opening.error = refused
@@ -173,11 +178,11 @@ class Pool:
         """Whether who can be asked needs a session of its own: a modern server's questions are answers to the call."""
         return self._spec.pool == "auto" and self._has[Era.LEGACY] is True and self.era_for(era) is Era.LEGACY
 
-    async def _open_interactive(self, capabilities: bytes) -> Opened:
+    async def _another(self, era: Era, capabilities: bytes) -> Opened:
         limit = self._spec.startup_timeout or STARTUP
         try:
             with anyio.fail_after(limit):
-                return await self._opener.another(Era.LEGACY, self._first.opened.sse, capabilities)
+                return await self._opener.another(era, self._first.opened.sse, capabilities)
         except TimeoutError:
             late = f"did not complete its handshake within {limit:g} s"
             raise UpstreamError(_fault(self._spec, Kind.TIMEOUT, late)) from None

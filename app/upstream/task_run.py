@@ -33,6 +33,8 @@ from app.upstream.connection import Connection
 
 # Seconds between questions: where the server does not say, and the bounds where it does.
 INTERVAL, SHORTEST, LONGEST = 1.0, 0.05, 60.0
+# How long a task that was cancelled before its server named it is waited for, to be cancelled there.
+NAMELESS = 60.0
 # Questions in a row that may fail on the way.
 ATTEMPTS = 3
 
@@ -168,11 +170,13 @@ class TaskRun:
             self._give_up()
         else:
             self._connection.hold(self._id, self._made, lambda: None)
+            asyncio.get_running_loop().call_later(NAMELESS, self._connection.settle, self._id)
 
     def _give_up(self) -> None:
         self._over = True
         self._connection.settle(self._id)
-        self._connection.send(Request("tasks/cancel", {"taskId": _raw(self._task)}, {}), lambda _: None)
+        cancel = Request("tasks/cancel", {"taskId": _raw(self._task)}, {})
+        self._connection.settle(self._connection.send(cancel, lambda _: None))  # what it says to that is no matter
 
     def _end(self) -> None:
         self._over = True

@@ -44,13 +44,13 @@ def fields(*pairs: tuple[str, str]) -> bytes:
 
 
 def call(stream: int, label: str) -> bytes:
-    """A whole `tools/call` that the server holds."""
+    """A whole `tools/call` that the server holds, of the revision in which a closed stream ends its call."""
+    caller = Caller(HOST, 0, KEY, "modern")
     params = {"name": "bench__hold", "arguments": {"label": label}}
-    body = json.dumps({"jsonrpc": "2.0", "id": stream, "method": "tools/call", "params": params}).encode()
+    body = json.dumps(caller.body("tools/call", params, stream)).encode()
     head = fields(
         (":method", "POST"), (":scheme", "https"), (":path", "/mcp"), (":authority", HOST),
-        ("content-type", "application/json"), ("authorization", f"Bearer {KEY}"),
-        ("accept", "application/json, text/event-stream"),
+        *((name.lower(), value) for name, value in caller.headers("tools/call", params)),
     )  # fmt: skip
     return frame(HEADERS, END_HEADERS, stream, head) + frame(DATA, END_STREAM, stream, body)
 
@@ -131,8 +131,15 @@ async def test_b22_a_thousand_streams_reset_at_once_leave_no_call_and_harm_nobod
         await until(lambda: _lists(port), "listed", 60)
         wild = await asyncio.to_thread(Http2, port)
         with wild.wire:
+            for first in range(1, 1000, 200):
+                # A hundred that have come to the server: nginx takes 128 at once.
+                hundred = range(first, first + 200, 2)
+                await asyncio.to_thread(wild.wire.sendall, b"".join(call(n, f"wild-{n}") for n in hundred))
+                await until(lambda last=hundred[-1]: _started(gateway, last), "started", 60)
+                resets = b"".join(frame(RST_STREAM, 0, number, CANCEL) for number in hundred)
+                await asyncio.to_thread(wild.wire.sendall, resets)
             sent = b"".join(
-                call(number, f"wild-{number}") + frame(RST_STREAM, 0, number, CANCEL) for number in range(1, 2001, 2)
+                call(number, f"wild-{number}") + frame(RST_STREAM, 0, number, CANCEL) for number in range(1001, 2001, 2)
             )
             with suppress(OSError):  # it may have had enough
                 await asyncio.to_thread(wild.wire.sendall, sent)
@@ -142,9 +149,13 @@ async def test_b22_a_thousand_streams_reset_at_once_leave_no_call_and_harm_nobod
             seen = await journal(gateway)
             started = {line.removeprefix("started ") for line in seen if line.startswith("started wild")}
             over = {line.removeprefix("cancelled ") for line in seen if line.startswith("cancelled wild")}
-            return started == over
+            return len(started) >= 500 and started == over
 
         await until(settled, "as many cancelled as started")
+
+
+async def _started(gateway: Gateway, number: int) -> bool:
+    return f"started wild-{number}" in await journal(gateway)
 
 
 @pytest.mark.parametrize("end", [True, False])
@@ -162,7 +173,7 @@ async def test_b22_a_flood_of_header_frames_without_an_end_is_cut_off(end: bool)
                 await asyncio.to_thread(wild.wire.sendall, frame(HEADERS, 0, 1, head) + flood)
                 await asyncio.to_thread(wild.wire.sendall, frame(CONTINUATION, END_HEADERS if end else 0, 1))
             seen = await asyncio.to_thread(lambda: [kind for kind, *_ in wild.frames()])
-            assert GOAWAY in seen or RST_STREAM in seen or HEADERS in seen or not seen
+            assert HEADERS not in seen, "it is closed, and nothing was answered"
         assert await _lists(port)
 
 

@@ -3,10 +3,13 @@
 import asyncio
 import http.client
 import json
+import re
 import socket
 import ssl
 import subprocess
+import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 from tests.integration.tls.site import NAME, Site, running_site
 from tests.support.gateway import KEY
 from tests.support.programs import workbench
-from tests.support.wire import Caller
+from tests.support.wire import Caller, fresh_address
 
 NOT_FOUND = b'{"error":"not_found","error_description":"Not found"}'
 
@@ -109,6 +112,28 @@ def test_another_host_within_our_handshake_is_misdirected(site: Site) -> None:
     answer = asked(site, "GET", "/health", "other.example.test")
     assert answer.status == 421
     assert json.loads(answer.text)["error"] == "misdirected_request"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def counted(wire: socket.socket, path: str, host: str) -> Counter[int]:
+    """How often each status came to many requests without a key, all sent at once."""
+    one = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    wire.sendall((one * 199 + one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).encode())
+    received = b"".join(iter(lambda: wire.recv(65536), b""))
+    return Counter(map(int, re.findall(rb"HTTP/1\.1 (\d+) ", received)))
+
+
+def test_who_asks_for_what_is_not_here_is_limited_on_both_ports(site: Site) -> None:
+    """`return` alone would go past every limit."""
+    began = time.monotonic()
+    raw = socket.create_connection(("127.0.0.1", site.tls.port), 30, (fresh_address(), 0))
+    with site.tls.context().wrap_socket(raw, server_hostname=NAME) as wire:
+        found = {421: counted(wire, "/mcp", "other.example.test")}
+    for path in ("/mcp", "/.well-known/acme-challenge/none"):
+        with socket.create_connection(("127.0.0.1", site.gateway.port), 30, (fresh_address(), 0)) as wire:
+            found[404] = counted(wire, path, NAME)
+        for status, counts in found.items():
+            assert counts.keys() == {status, 429}, (path, found)
+            assert 100 < counts[status] <= 102 + 20 * (time.monotonic() - began)
 
 
 def test_plain_http_on_the_tls_port_is_told_so_in_json(site: Site) -> None:

@@ -27,6 +27,7 @@ BAD: list[tuple[Callable[[str], object], str]] = [
         (edge.prefixes, raw)
         for raw in ("short12", "a" * 65, "a/b-c-d-e-f", "with space", "abcd1234;", "abcd123{", "äöüäöüäö")
     ),
+    (edge.prefixes, ",".join(f"{number:08}" for number in range(33))),
     *((edge.prefixes, raw) for raw in (",", "/", "abcd\n1234", "abcd1234,short", "abcd%201234", "$prefix-1")),
     *(
         (edge.networks, raw)

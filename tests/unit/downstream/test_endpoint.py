@@ -237,6 +237,12 @@ async def test_other_revisions_have_no_batches_whatever_the_header_says(door: Do
         assert (wire.status, told(wire)["error"]["code"]) == (400, -32600)
 
 
+async def test_a_batch_in_a_session_that_is_no_more_is_told_so_by_its_status(door: Door) -> None:
+    wire = await door.post(batch(message("ping"), message("notifications/x", ident=None)), (SESSION, b"w0-gone"))
+    assert wire.status == 404
+    assert "id" not in json.loads(wire.body)
+
+
 async def test_a_batch_without_a_session_is_one_of_the_assumed_revision(door: Door) -> None:
     assert told(await door.post(batch(message("ping")))) == [{"jsonrpc": "2.0", "id": 1, "result": {}}]
     later = await door.post(batch(message("ping")), (b"mcp-protocol-version", b"2025-06-18"))

@@ -226,6 +226,28 @@ async def test_a_stream_of_the_last_legacy_revision_is_resumed_where_it_broke(do
     assert not door.house.broadcast._subscriptions
 
 
+async def test_a_client_whose_key_was_exchanged_meanwhile_hears_what_changed_all_the_same(door: Door) -> None:
+    session = await door.session(version="2025-11-25")
+    async with door.open("GET", [STREAM, session]):
+        (subscription,) = door.house.broadcast._subscriptions
+    subscription.tell("tools")
+    door.house.broadcast.revoke(lambda _: False)
+    async with door.open("GET", [STREAM, session, (b"last-event-id", b"0-0")]) as again:
+        await until(lambda: told(again) or again.ended)
+        assert [each["method"] for each in told(again)] == ["notifications/tools/list_changed"]
+        assert door.house.broadcast._subscriptions == {subscription}, "and what changes from here on"
+
+
+async def test_a_session_that_ends_as_its_stream_breaks_keeps_nothing(door: Door) -> None:
+    session = await door.session(version="2025-11-25")
+    async with door.open("GET", [STREAM, session]) as wire:
+        (subscription,) = door.house.broadcast._subscriptions
+        subscription.end(End.DISCONNECTED)
+        assert door.house.sessions.close(ANN.client_id, session[1].decode())
+        await until(lambda: wire.ended)
+    assert not door.house.broadcast._subscriptions
+
+
 async def test_an_older_session_is_sent_no_ids_and_resumes_nothing(door: Door) -> None:
     session = await door.session()
     async with door.open("GET", [STREAM, session, (b"last-event-id", b"7-1")]) as wire:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from app.config import edge
 from app.edge.render import SOURCES, printed, render
 from app.edge.settings import VARIANTS, EdgeSettings, Variant
 from app.serve.nginx import ROOT, find, sources, version
@@ -57,6 +58,7 @@ INSTALLED = version(BINARY)
 MEANT = {
     "host_spoofing": "the app sees the Host that was sent, and judges it (MCP_ALLOWED_HOSTS)",
     "try_files_is_evil_too": "`return` goes past the limits; what it looks for is never there",
+    "http2_misdirected_request": "421 is said by `try_files`, after the limits",
     "worker_rlimit_nofile_vs_connections": "whoever starts nginx derives worker_connections from the limit",
 }
 OF_TLS_ALONE = {"hsts_header": "a plain listener has none to send"}
@@ -158,24 +160,32 @@ HOSTS = (
     .filter(lambda address: str(address) != "255.255.255.255")
     .map(lambda address: f"{address}/{address.max_prefixlen}")
 )
+NAMES = st.lists(st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z"), min_size=1, max_size=4).map(
+    lambda labels: ".".join([*labels[:3], "example"])
+)
+LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])
+assert len(LONGEST) == 253
+PREFIXES = st.from_regex(r"\A[A-Za-z0-9_-]{8,64}\Z")
+MANY = st.integers(1, edge.MOST_PREFIXES).map(lambda count: tuple(f"{number:064}" for number in range(count)))
 ALLOWED = st.fixed_dictionaries(
     {
         "listen": st.lists(
             st.tuples(st.sampled_from(["127.0.0.1", "::1", "0.0.0.0", "::"]), st.integers(1, 65535)),
             min_size=1, max_size=3, unique=True,
         ).map(tuple),
-        "socket": st.from_regex(r"\A/[A-Za-z0-9._/+@=:,~-]{1,20}\Z"),
+        "socket": st.from_regex(r"\A/[A-Za-z0-9._/+@=:,~-]{1,106}\Z"),
         "max_body": st.integers(1024, 1 << 40),
-        "prefixes": st.lists(st.from_regex(r"\A[A-Za-z0-9_-]{8,64}\Z"), max_size=9, unique=True).map(tuple),
+        "prefixes": st.lists(PREFIXES, max_size=9, unique=True).map(tuple) | MANY,
         "trusted": st.lists(HOSTS, max_size=3, unique=True).map(tuple),
         "limit_ip": st.integers(1, 1_000_000),
         "limit_key": st.integers(1, 1_000_000),
         "limit_tool": st.integers(1, 1_000_000),
-        "decoys": st.lists(st.from_regex(r"\A[A-Za-z0-9_-]{8,64}\Z"), max_size=3, unique=True).map(tuple),
+        "decoys": st.lists(PREFIXES, max_size=3, unique=True).map(tuple),
         "limit_streams": st.integers(1, 65535),
         "connections": st.integers(64, 16384),
         "shutdown": st.integers(1, 3600),
         "variant": st.sampled_from(VARIANTS),
+        "domains": st.lists(NAMES | st.just(LONGEST), min_size=1, max_size=5, unique=True).map(tuple),
     }
 )  # fmt: skip
 
@@ -183,7 +193,8 @@ ALLOWED = st.fixed_dictionaries(
 @given(ALLOWED)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nginx_takes_whatever_the_settings_allow(tmp_path: Path, given: dict[str, Any]) -> None:
-    tls = TLS if given["variant"] == "tls" else {}
+    tls = {**TLS, "domains": given["domains"]} if given["variant"] == "tls" else {"domains": ()}
+    assume(tls.get("listen_tls", ()) == () or not {*given["listen"]} & {*TLS["listen_tls"]})
     # Decoys go with prefixes.
     chosen = {**given, **tls, "runtime": str(tmp_path), "version": INSTALLED}
     if not given["prefixes"] or {*given["prefixes"]} & {*given["decoys"]}:

@@ -9,7 +9,7 @@ import pytest
 
 from app.gateway import driver as drivers
 from app.gateway import parking as module
-from app.gateway.driver import Driver
+from app.gateway.driver import INTERNAL, Driver
 from app.gateway.parking import Parking
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
@@ -157,6 +157,21 @@ async def test_a_server_that_dies_while_a_call_is_parked_is_what_its_client_come
     assert isinstance(outcome, Fault)
     assert outcome.message.startswith(GONE.message)
     assert (len(play.parking), play.overs) == (0, 1)
+
+
+async def test_a_bug_met_while_a_call_is_parked_ends_that_call_alone(
+    scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    play = scene()
+    await play.ask("a")
+    monkeypatch.setattr(play.driver.asking, "judge", None)
+    play.says(NeedsInput(Question({"b": FORM})))
+    await until(lambda: bool(play.overs))
+    assert play.upstream.lease.released == 1
+    assert [identity for identity, _ in play.upstream.lease.cancelled] == [1]
+    assert "not callable" in caplog.text
+    assert (await play.answer(1, a=YES)).outcomes == [INTERNAL]
+    assert len(play.parking) == 0
 
 
 async def test_a_client_that_never_comes_back_costs_nothing_after_the_deadline(

@@ -46,7 +46,10 @@ async def test_a_session_subscribes_once_and_gives_back_at_its_end(house: Gatewa
     assert unsubscribe(house, session, params(ONE)) == DONE
     assert len(house.watching) == 0
     assert unsubscribe(house, session, params(ONE)) == DONE
-    await subscribe(house, session, view, params(ONE))
+    for _ in range(3):
+        assert unsubscribe(house, session, params(ONE)) == DONE
+        await subscribe(house, session, view, params(ONE))
+    assert len(session.owed) == 1, "what is given back at the end is noted once"
     house.sessions.close("ann", session.id)
     assert len(house.watching) == 0
 

@@ -72,10 +72,11 @@ class Stage:
     """One listener and its servers."""
 
     def __init__(self, tasks: asyncio.TaskGroup, *servers: Server) -> None:
-        upstreams = {server.name: server for server in servers}
+        upstreams: dict[str, Any] = {server.name: server for server in servers}
         gateway: Any = SimpleNamespace(tasks=tasks, task_ids=IDS, current=SimpleNamespace(upstreams=upstreams))
         self.view: Any = SimpleNamespace(sources=[SimpleNamespace(server=name, catalog=ABLE) for name in upstreams])
         self.heard: list[tuple[str, str, Any]] = []
+        self.upstreams = upstreams
         self.feeds = TaskFeeds(gateway, "ann", lambda *told: self.heard.append(told))
 
 
@@ -127,5 +128,32 @@ async def test_a_feed_that_broke_is_opened_again(monkeypatch: pytest.MonkeyPatch
         async with asyncio.timeout(30):
             await server.again.wait()
         server.feeds[1](raw({"taskId": "a"}))
+        assert len(stage.heard) == 1
+        stage.feeds.close()
+
+
+async def test_a_feed_that_ended_with_its_server_is_opened_on_the_one_that_took_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(task_feeds, "FIRST_DELAY", 0.01)
+    edited, ended = Server("one"), asyncio.Event()
+
+    class Former(Server):
+        async def subscribe(self, request: Request, acknowledged: Hears, of_task: Hears) -> Result | PeerError:
+            acknowledged(raw({"notifications": {"taskIds": ["a"]}}))
+            await ended.wait()
+            raise UpstreamError(Fault(Kind.CLOSED, "stopped"))
+
+    async with asyncio.TaskGroup() as tasks:
+        stage = Stage(tasks, Former("one"))
+        assert await stage.feeds.open(stage.view, (ours("one", "a"),))
+        del stage.upstreams["one"]
+        ended.set()
+        await asyncio.sleep(0)
+        stage.upstreams["one"] = edited
+        async with asyncio.timeout(30):
+            while not edited.feeds:  # noqa: ASYNC110 - a played server tells nobody
+                await asyncio.sleep(0.005)
+        edited.feeds[0](raw({"taskId": "a"}))
         assert len(stage.heard) == 1
         stage.feeds.close()

@@ -66,6 +66,12 @@ def place() -> Place:
     return Place()
 
 
+async def test_a_server_that_a_reload_took_away_meanwhile_is_a_fault_and_nobody_waits_for_it(place: Place) -> None:
+    found = await place.watching.add("gone", "x", Ear())
+    assert isinstance(found, Fault)
+    assert (found.kind, found.server, len(place.watching)) == (Kind.CLOSED, "gone", 0)
+
+
 async def test_those_who_want_to_hear_of_it_hear_of_it_and_nobody_else(place: Place) -> None:
     one, both, none = Ear(), Ear(), Ear()
     assert await place.watching.add("a", "u:1", one) is None

@@ -296,6 +296,16 @@ def test_a_modern_server_on_one_wire_logs_for_the_only_call_that_asked(connectio
     assert (len(one), len(two)) == (0, 1)
 
 
+def test_a_call_that_is_cancelled_while_its_server_is_asked_for_a_level_leaves_nothing_that_seems_to_work(
+    wire: RecordedWire, connection: Connection
+) -> None:
+    connection.unasked.logs.offered = True
+    connection.cancel(connection.send(at_level("debug"), lambda _: None), "it takes too long")
+    assert wire.abandoned == [wire.messages[0]["id"]]
+    assert not connection.works_since(connection.asked), "or a server that hangs is taken for one that works, for ever"
+    assert connection.pending == 0
+
+
 def test_a_call_waits_until_its_server_has_taken_the_level_and_is_sent_whatever_it_says(
     wire: RecordedWire, connection: Connection
 ) -> None:

@@ -166,6 +166,21 @@ async def test_sessions_that_are_opened_at_once_are_no_more_than_may_be_and_one_
         assert idle.connection.fault
 
 
+async def test_a_further_session_that_is_never_opened_is_given_up_and_tried_again_at_the_next_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "STARTUP", 0.1)
+    server = ScriptedServer(LEGACY)
+    async with pooled(server, "client") as pool:
+        server.silent.add("initialize")
+        with anyio.fail_after(30), pytest.raises(UpstreamError) as caught:
+            await pool.acquire(LEGACY, "k")
+        assert caught.value.fault.kind is Kind.TIMEOUT
+        assert not pool.busy
+        server.silent.clear()
+        assert await pool.acquire(LEGACY, "k")
+
+
 async def test_who_waits_for_one_session_shares_its_opening_and_survives_the_first_to_give_up() -> None:
     server = ScriptedServer(LEGACY)
     async with pooled(server, "client") as pool:

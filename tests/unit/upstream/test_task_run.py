@@ -9,6 +9,7 @@ import pytest
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
 from app.relay.events import Failed, Finished, Heard, Noticed, PeerError, Request, Result, UpstreamEvent
+from app.upstream import task_run
 from app.upstream.connection import Connection
 from app.upstream.task_run import LONGEST, SHORTEST, TaskRun, _interval  # pyright: ignore[reportPrivateUsage]
 from tests.support.recorded import RecordedWire
@@ -124,9 +125,22 @@ async def test_a_cancel_is_the_tasks_and_one_that_comes_before_it_has_a_name_wai
     early.made()
     assert early.asked == ["tools/call", "tasks/cancel"]
     for each in (scene, early):
+        assert each.connection.pending == 0, "a server that never answers that seems not to work for it"
         each.answers("tasks/cancel", result={"taskId": "t", "status": "cancelled"})
         assert [event for event in each.events if not isinstance(event, Heard)] == []
         assert each.connection.pending == 0
+
+
+async def test_a_server_that_never_says_what_task_it_made_seems_not_to_work_on_it_for_ever(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_run, "NAMELESS", 0.01)
+    scene.connection.cancel(scene.id, "no longer wanted")
+    async with asyncio.timeout(5):
+        while scene.connection.pending:  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(0.005)
+    scene.made()
+    assert (scene.asked, scene.events) == (["tools/call"], [])
 
 
 async def test_a_task_that_its_server_knows_no_more_ends_the_call(scene: Scene) -> None:
