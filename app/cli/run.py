@@ -5,9 +5,11 @@ endpoint, the servers and the client configs (announce.py). May not serve anythi
 """
 
 import os
+import socket
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,6 +46,10 @@ def run(args: Namespace) -> int:
         os.environ.update(without)
     env = environment()
     known = settings(env)
+    if _is_taken(listener(env)):
+        # As the launcher says it; but by then a first key is made, and whatever serves there is taken for ours.
+        where = f"{known.host}:{known.port} (MCP_HOST, MCP_PORT)"
+        return fail(f"cannot listen on {where}: it is in use: set MCP_PORT to a free one, or stop what listens there")
     try:
         words = greeting(known, env, terminal=sys.stdout.isatty())
     except (KeysFileError, OSError) as error:
@@ -51,6 +57,12 @@ def run(args: Namespace) -> int:
     sys.stdout.flush()
     _announce_beside(words)
     return _serve()
+
+
+def _is_taken(address: tuple[str, int]) -> bool:
+    with suppress(OSError), socket.create_connection(address, timeout=1.0):
+        return True
+    return False
 
 
 def _serve() -> NoReturn:

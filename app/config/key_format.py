@@ -10,6 +10,8 @@ import zlib
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"mgw_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}([0-9A-Za-z]{6})", re.ASCII)
+ANYWHERE = re.compile(r"mgw_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}", re.ASCII)
+"""A key of ours in some text."""
 _HASHED = "sha256:"
 ENTROPY = 40
 """How many random bytes `new_key` takes: 8 for the public part, 32 for the secret one."""

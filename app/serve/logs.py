@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 
+from app.config.key_format import ANYWHERE
+
 MASK = "***"
 # Chatty below these; MCP_LOG_LEVELS wins.
 QUIET = {
@@ -64,6 +66,9 @@ class Lines(logging.Handler):
         for secret in self._secrets:
             if secret in line:
                 line = line.replace(secret, MASK)
+        # Of those we made nothing is stored but a hash; a client may put one where it does not belong.
+        if "mgw_" in line:
+            line = ANYWHERE.sub(MASK, line)
         data = line.encode("utf-8", "backslashreplace") + b"\n"
         if self._lost and not self._put(self._loss()):
             self._lost += data.count(b"\n")

@@ -102,8 +102,7 @@ class TaskRun:
         self._state = state
         status = text_of(state.get("status"))
         if status != "working" and not self._fetching:
-            request = Request("tasks/result", {"taskId": _raw(self._task)}, {})
-            self._fetching = self._connection.send(request, self._fetched)
+            self._fetching = self._ask("tasks/result", self._fetched)
         if self._timer is not None:
             self._timer.cancel()
         if not self._over and (status not in tasks.TERMINAL or not self._fetching):
@@ -116,16 +115,21 @@ class TaskRun:
 
     def _poll(self) -> None:
         if not self._over and not self._polling:
-            request = Request("tasks/get", {"taskId": _raw(self._task)}, {})
-            self._polling = self._connection.send(request, self._polled)
+            self._polling = self._ask("tasks/get", self._polled)
 
-    def _polled(self, event: UpstreamEvent) -> None:
-        if not isinstance(event, Finished | Failed):
-            self._pass(event)
-            return
+    def _ask(self, method: str, answered: Callable[[Finished | Failed], None]) -> int:
+        """Ask about the task; our id of that. `answered` gets the outcome, unless all is over by then."""
+
+        def take(event: UpstreamEvent) -> None:
+            if not isinstance(event, Finished | Failed):
+                self._pass(event)
+            elif not self._over:
+                answered(event)
+
+        return self._connection.send(Request(method, {"taskId": _raw(self._task)}, {}), take)
+
+    def _polled(self, event: Finished | Failed) -> None:
         self._polling = 0
-        if self._over:
-            return
         if isinstance(event, Finished) and isinstance(event.outcome, Result):
             state = members_of(event.outcome.raw) or {}
             if text_of(state.get("status")) not in tasks.TERMINAL:
@@ -135,13 +139,8 @@ class TaskRun:
         else:
             self._missed(event)
 
-    def _fetched(self, event: UpstreamEvent) -> None:
-        if not isinstance(event, Finished | Failed):
-            self._pass(event)
-            return
+    def _fetched(self, event: Finished | Failed) -> None:
         self._fetching = 0
-        if self._over:
-            return
         if isinstance(event, Failed):
             self._missed(event)
             return

@@ -22,6 +22,20 @@ def headers_of(scope: Json) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in scope["headers"]}
 
 
+async def request_of(scope: Json, receive: Any, send: Send) -> tuple[dict[str, str], Json] | None:
+    """Headers and message of a request; None for all else, which is answered then."""
+    if scope["type"] != "http":
+        return None
+    if scope["method"] != "POST":
+        await reply(send, 405)
+        return None
+    message = await body_of(receive)
+    if message.get("id") is None:
+        await reply(send, 202)
+        return None
+    return headers_of(scope), message
+
+
 async def reply(send: Send, status: int, message: Json | None = None, **headers: str) -> None:
     body = json.dumps(message).encode() if message is not None else b""
     head = {"content-type": "application/json", "content-length": str(len(body)), **headers}

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from tests.conformance.servers import tools
-from tests.conformance.servers.asgi import begin, body_of, event, headers_of, reply
+from tests.conformance.servers.asgi import begin, event, reply, request_of
 from tests.conformance.servers.tools import Json, Questions, Refused
 from tests.support.servers.everyday import listen
 
@@ -73,16 +73,11 @@ class Call:
 
 
 async def app(scope: Json, receive: Any, send: Any) -> None:
-    if scope["type"] != "http":
+    request = await request_of(scope, receive, send)
+    if request is None:
         return
-    if scope["method"] != "POST":
-        await reply(send, 405)
-        return
-    headers, message = headers_of(scope), await body_of(receive)
-    ident, method, params = message.get("id"), message.get("method", ""), message.get("params") or {}
-    if ident is None:
-        await reply(send, 202)
-        return
+    headers, message = request
+    ident, method, params = message["id"], message.get("method", ""), message.get("params") or {}
     error = misrouted(headers, method, params)
     if error is None and method == "subscriptions/listen":
         await subscribe(ident, params["notifications"], send)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.conformance.servers.asgi import body_of, headers_of, reply
+from tests.conformance.servers.asgi import reply, request_of
 from tests.conformance.servers.rounds import META, VERSION, misrouted
 from tests.conformance.servers.tools import Json, Refused
 from tests.support.servers.everyday import listen
@@ -139,16 +139,11 @@ async def outcome(method: str, params: Json) -> Json:
 
 
 async def app(scope: Json, receive: Any, send: Any) -> None:
-    if scope["type"] != "http":
+    request = await request_of(scope, receive, send)
+    if request is None:
         return
-    if scope["method"] != "POST":
-        await reply(send, 405)
-        return
-    headers, message = headers_of(scope), await body_of(receive)
-    ident, method, params = message.get("id"), message.get("method", ""), message.get("params") or {}
-    if ident is None:
-        await reply(send, 202)
-        return
+    headers, message = request
+    ident, method, params = message["id"], message.get("method", ""), message.get("params") or {}
     if method.startswith("tasks/") and headers.pop("mcp-name", params.get("taskId")) != params.get("taskId"):
         error: Json | None = {"code": -32020, "message": "Header mismatch"}
     else:

@@ -1,5 +1,6 @@
 """The access log: one JSON object a line whatever comes in, with who called what; no key, no prefix, no query (B59)."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from tests.integration.nginx.access_log import line_of, lines_of
 from tests.integration.nginx.raw import exchange, parsed, request
+from tests.support.edge import edge_log, running_behind
 from tests.support.gateway import KEY, Gateway, running_gateway
 from tests.support.processes import eventually
 from tests.support.programs import workbench
@@ -108,6 +110,18 @@ def test_a_path_is_shown_where_it_is_one_of_ours_and_a_query_never(gateway: Gate
     assert (line["path"], line["method"]) == (shown, "PUT")
     for secret in (PREFIX, KEY, "query-secret"):
         assert secret not in gateway.log()
+
+
+def test_a_key_that_its_client_shows_elsewhere_stands_in_no_line() -> None:
+    """Of an nginx that knows no key, as the one in a container of its own."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": KEY, "arguments": {}}}
+    lines = ["Content-Type: application/json", f"User-Agent: a {KEY} b", f"Mcp-Name: {KEY}", f"Mcp-Method: x{KEY}"]
+    with running_behind("plain", CONFIG, keys={KEY: "one"}) as apart:
+        sent = request("POST", "/mcp", f"Authorization: Bearer {KEY}", *lines, body=json.dumps(call).encode())
+        assert parsed(exchange(apart, sent))[0] == 200
+        eventually(lambda: '"method":"POST","path":"/mcp"' in edge_log(apart), what="its line")
+        assert KEY not in edge_log(apart)
+        assert '"tool":"","status":200' in edge_log(apart)
 
 
 def test_what_cannot_be_read_has_a_line_too(gateway: Gateway) -> None:

@@ -12,13 +12,14 @@ from tests.support.pace import kept
 from tests.support.programs import workbench
 from tests.support.wire import Caller, Json, Wire, read_reply, until
 
-CONFIG = {"mcpServers": {"bench": workbench("bench")}}
+CONFIG = {"mcpServers": {"bench": workbench("bench"), "frail": workbench("frail")}}
 ERAS = ("legacy", "modern")
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
     with running_gateway(CONFIG, keys={KEY: "one"}, edge=True, app="tests.support.hasty_app:create_app") as running:
+        running.wait_until_ready()
         yield running
 
 
@@ -26,8 +27,8 @@ def caller(gateway: Gateway, era: str) -> Caller:
     return Caller(gateway.host, gateway.port, KEY, era, accept="application/json")
 
 
-def hold(label: str) -> Json:
-    return {"name": "bench__hold", "arguments": {"label": label}}
+def hold(label: str, server: str = "bench") -> Json:
+    return {"name": f"{server}__hold", "arguments": {"label": label}}
 
 
 async def waited(wire: Wire) -> None:
@@ -100,9 +101,9 @@ async def test_a_client_of_http_1_0_gets_all_of_it(gateway: Gateway) -> None:
 
 async def test_a_call_that_fails_after_its_status_was_sent_says_so_in_the_answer(gateway: Gateway) -> None:
     client, label = caller(gateway, "modern"), uuid.uuid4().hex
-    async with client.open("tools/call", hold(label), ident=7) as wire:
+    async with client.open("tools/call", hold(label, "frail"), ident=7) as wire:
         answer = await wire.head()
-        await client.call("bench__crash")
+        await client.call("frail__crash")
         reply = await read_reply(wire, answer, 7)
     assert reply.status == 200
     assert "unknown" in json.dumps(reply.message)

@@ -2,24 +2,23 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.ann_and_bob import Make, clients_of, keys_of_both
 from tests.support.gateway import Gateway, running_gateway
-from tests.support.programs import SERVERS, keys_file, listening
+from tests.support.programs import SERVERS, listening
 from tests.support.wire import Caller
 
 TASKING = [sys.executable, str(SERVERS / "tasking.py")]
-ANN, BOB = "key-of-ann-0123456789-0123456789abc", "key-of-bob-0123456789-0123456789abc"
 PATIENCE = 15.0
-Make = Callable[..., Caller]
 
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    env = keys_file({ANN: {"client_id": "ann"}, BOB: {"client_id": "bob"}}, tmp_path_factory.mktemp("keys"))
+    env = keys_of_both(tmp_path_factory.mktemp("keys"))
     with listening([*TASKING, "http"]) as (port,):
         piped: dict[str, Any] = {"command": TASKING[0], "args": TASKING[1:]}
         plain = {"TASKING_SERVES": json.dumps({"tools": {}})}
@@ -38,13 +37,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def client(house: Gateway) -> Make:
-    """Makes clients: `client("pipe")` of one server alone, `client()` of all."""
-
-    def make(server: str = "", key: str = ANN, era: str = "modern", **more: Any) -> Caller:
-        path = f"/servers/{server}/mcp" if server else "/mcp"
-        return Caller(house.host, house.port, key, era, path=path, patience=PATIENCE, **more)
-
-    return make
+    return clients_of(house, patience=PATIENCE)
 
 
 async def journal(caller: Caller) -> list[str]:

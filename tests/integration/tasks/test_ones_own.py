@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.tasks.conftest import ANN, BOB, Make
+from tests.support.ann_and_bob import ANN, BOB, Make
 from tests.support.listeners import Listener, listening
 from tests.support.wire import Caller, until
 
@@ -23,9 +23,15 @@ async def made(caller: Caller, server: str, tool: str = "slow", **wants: Any) ->
     return (await caller.call(name, wants, task={"ttl": 60000})).result["task"]
 
 
-async def listed(caller: Caller, **params: Any) -> dict[str, str]:
-    """How each task stands, by its id."""
-    return {task["taskId"]: task["status"] for task in (await caller.ask("tasks/list", params)).result["tasks"]}
+async def listed(caller: Caller) -> dict[str, str]:
+    """How each task stands, by its id, on all pages."""
+    found, params = dict[str, str](), dict[str, str]()
+    while True:
+        page = (await caller.ask("tasks/list", params)).result
+        found |= {task["taskId"]: task["status"] for task in page["tasks"]}
+        if "nextCursor" not in page:
+            return found
+        params = {"cursor": page["nextCursor"]}
 
 
 def statuses(listener: Listener) -> list[tuple[str, str]]:

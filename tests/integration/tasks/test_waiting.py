@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.tasks.conftest import BOB, Make, journal
+from tests.integration.tasks.conftest import journal
+from tests.support.ann_and_bob import BOB, Make
 from tests.support.pace import kept
 from tests.support.wire import META, Caller, until
 

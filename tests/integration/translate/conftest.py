@@ -2,39 +2,35 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support.ann_and_bob import Make, clients_of, keys_of_both
 from tests.support.gateway import UNLIMITED, Gateway, running_gateway
-from tests.support.programs import SERVERS, keys_file, listening
-from tests.support.wire import Caller
+from tests.support.programs import SERVERS, listening
 
 POLYGLOT = [sys.executable, "-I", str(SERVERS / "polyglot.py")]
-ANN, BOB = "key-of-ann-0123456789-0123456789abc", "key-of-bob-0123456789-0123456789abc"
 TASKS = {"io.modelcontextprotocol/tasks": {}}
 SERVES = {
     "tools": {}, "resources": {}, "prompts": {}, "completions": {},
     "tasks": {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}},
     "extensions": TASKS,
 }  # fmt: skip
-Make = Callable[..., Caller]
 
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    env = {
-        **UNLIMITED,
-        **keys_file({ANN: {"client_id": "ann"}, BOB: {"client_id": "bob"}}, tmp_path_factory.mktemp("keys")),
-    }
+    env = {**UNLIMITED, **keys_of_both(tmp_path_factory.mktemp("keys"))}
     serves = {"POLYGLOT_SERVES": json.dumps(SERVES), "POLYGLOT_TTL": "60000", "POLYGLOT_PAGE": "4"}
-    with listening(POLYGLOT, POLYGLOT, POLYGLOT, environment=serves) as (modern, legacy, both):
+    with listening(POLYGLOT, POLYGLOT, POLYGLOT, environment=serves) as (modern, legacy, fickle):
         servers: dict[str, Any] = {
             "new": {"url": f"http://127.0.0.1:{modern}/modern", "era": "modern"},
             "mine": {"url": f"http://127.0.0.1:{modern}/modern", "era": "modern", "pool": "session"},
             "old": {"url": f"http://127.0.0.1:{legacy}/legacy", "era": "legacy"},
-            "both": {"url": f"http://127.0.0.1:{both}/both"},
+            "shifting": {"url": f"http://127.0.0.1:{fickle}/modern"},
+            "retiring": {"url": f"http://127.0.0.1:{fickle}/both"},
             "pipe": {"command": POLYGLOT[0], "args": [*POLYGLOT[1:], "stdio"], "env": serves},
         }
         with running_gateway({"mcpServers": servers}, keys={}, env=env, edge=True) as running:
@@ -44,10 +40,4 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture
 def client(house: Gateway) -> Make:
-    """Makes clients: `client("new")` of one server alone, `client()` of all."""
-
-    def make(server: str = "", key: str = ANN, era: str = "modern", **more: Any) -> Caller:
-        path = f"/servers/{server}/mcp" if server else "/mcp"
-        return Caller(house.host, house.port, key, era, path=path, **more)
-
-    return make
+    return clients_of(house)

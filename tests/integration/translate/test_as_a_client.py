@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.translate.conftest import Make
+from tests.support.ann_and_bob import Make
 from tests.support.wire import META, Json, names
 
 NEVER = ("mcp-session-id", "last-event-id", "authorization", "cookie")

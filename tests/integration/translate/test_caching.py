@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.translate.conftest import ANN, POLYGLOT, Make
+from tests.integration.translate.conftest import POLYGLOT
+from tests.support.ann_and_bob import ANN, Make
 from tests.support.gateway import Gateway, running_gateway
 from tests.support.listeners import listening as listening_to
 from tests.support.programs import keys_file, listening

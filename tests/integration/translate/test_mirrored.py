@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.integration.translate.conftest import ANN, Make
+from tests.support.ann_and_bob import ANN, Make
 from tests.support.gateway import Gateway
 from tests.support.wire import Caller, Reply, read_reply
 
@@ -100,7 +100,7 @@ async def test_a_tool_with_an_annotation_that_is_none_is_listed_only_where_none_
 
 
 async def test_a_server_whose_annotations_have_changed_is_listed_again_and_called_once_more(client: Make) -> None:
-    caller = client("both")
+    caller = client("shifting")
     assert (await caller.call("shift", {"header": "Area"})).result
     try:
         reply = await send(caller, "routed", {"region": "eu"}, ("Mcp-Param-Region", "eu"))
@@ -114,7 +114,7 @@ async def test_a_server_whose_annotations_have_changed_is_listed_again_and_calle
 
 
 async def test_a_server_that_left_the_revision_is_asked_in_another_and_the_call_is_answered(client: Make) -> None:
-    caller = client("both")
+    caller = client("retiring")
     assert (await caller.call("retire")).result
     assert (
         await caller.call("say", {"result": {"content": [{"type": "text", "text": "still here"}]}})

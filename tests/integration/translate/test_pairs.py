@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.protocol.versions import LEGACY_VERSIONS
-from tests.integration.translate.conftest import Make
+from tests.support.ann_and_bob import Make
 from tests.support.pairs import each_pair
 from tests.support.servers import polyglot
 from tests.support.wire import META, Caller, Json, names

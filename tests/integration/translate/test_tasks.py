@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.translate.conftest import ANN, BOB, TASKS, Make
+from tests.integration.translate.conftest import TASKS
+from tests.support.ann_and_bob import ANN, BOB, Make
 from tests.support.wire import META, Caller, Reply
 
 EXTENSION = META + "tasks"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.protocol.versions import LEGACY_VERSIONS
-from tests.integration.translate.conftest import Make
+from tests.support.ann_and_bob import Make
 from tests.support.wire import Caller
 
 AUDIO = {"type": "audio", "data": "AAAA", "mimeType": "audio/wav"}

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +11,7 @@ from app.cli.announce import Greeting, closing
 from app.cli.connect import NO_KEY
 from app.config.keys import read_keyring
 from app.config.settings import load_settings
+from tests.unit.cli.conftest import Shell
 
 
 def _parsed(*flags: str) -> Namespace:
@@ -110,3 +112,13 @@ def test_a_prefix_is_printed_on_a_terminal_alone(tmp_path: Path) -> None:
     assert elsewhere.url.endswith("/<your prefix>/mcp")
     assert "MCP_PATH_PREFIX" in elsewhere.about_key
     assert prefix not in f"{elsewhere}{closing(elsewhere)}"
+
+
+def test_where_something_else_serves_there_is_one_error_and_neither_a_key_nor_a_config(
+    shell: Shell, front: str
+) -> None:
+    (shell.directory / "mcp_config.json").write_text('{"mcpServers": {}}')
+    done = shell.process("run", "--no-edge", MCP_PORT=str(urlsplit(front).port))
+    assert (done.code, done.out) == (1, "")
+    assert "it is in use: set MCP_PORT" in done.err
+    assert [path.name for path in shell.directory.iterdir()] == ["mcp_config.json"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.config.key_format import new_key
 from app.serve import logs
 
 
@@ -96,6 +97,13 @@ def test_a_secret_is_masked_wherever_it_stands_and_however_json_writes_it(pipe: 
     (line,) = pipe.objects()
     assert line["message"] == "*** *** yes"
     assert line["key"] == "x***"
+
+
+def test_a_key_of_ours_is_masked_though_nobody_named_it(pipe: Pipe) -> None:
+    _json(pipe)
+    key = new_key(bytes(range(40)))
+    logging.getLogger("app").info("x%sx %s", key, key[:20])
+    assert pipe.objects()[0]["message"] == f"x***x {key[:20]}"
 
 
 def test_what_was_hidden_stays_hidden_when_logging_is_configured_again(pipe: Pipe) -> None:
