@@ -129,9 +129,14 @@ class Gateway:
 
     def own(self, work: Coroutine[None, None, None]) -> None:
         """Do something beside the requests; at the end of the gateway it is cancelled."""
-        task = self.tasks.create_task(work)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._owned.discard(task)
+            work.close()  # where it was cancelled before it began
+
+        task = self.tasks.create_task(_alone(work))
         self._owned.add(task)
-        task.add_done_callback(self._owned.discard)
+        task.add_done_callback(ended)
 
     def over(self, driver: Driver) -> None:
         """A call has ended."""
@@ -213,6 +218,14 @@ class Gateway:
         await asyncio.sleep(DRAIN_CALLS)
         for driver in list(self.drivers):
             driver.expire(STOPPING)
+
+
+async def _alone(work: Coroutine[None, None, None]) -> None:
+    """A boundary: a bug met with one thing must not end all there is in the group, which is every server."""
+    try:
+        await work
+    except Exception:
+        log.exception("what was done beside the requests failed")
 
 
 def list_wait(launched: float, now: float) -> float:

@@ -121,6 +121,19 @@ async def test_a_data_directory_that_cannot_be_made_is_none(tmp_path: Path) -> N
         assert repr(gateway) == "<Gateway <Generation 1 servers> 0 calls <SessionTable 0 sessions of 0 principals>>"
 
 
+async def test_a_bug_met_beside_the_requests_stops_no_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    async with open_house(tmp_path, {"a": workbench("a")}) as gateway:
+        before = set(gateway._owned)
+        gateway.own(broken())
+        await asyncio.wait(gateway._owned - before, timeout=30)
+        await relay(gateway, relayed(gateway, call("a__whoami")), client := PlayedClient(Detached()))
+        assert isinstance(client.outcomes[0], Result)
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_idle_sessions_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP", 0.0)
     async with open_house(tmp_path, {"a": workbench("a")}) as gateway:
