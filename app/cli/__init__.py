@@ -71,6 +71,7 @@ def _serve(rest: list[str]) -> int:
     if rest:
         asked = rest[0] in ("-h", "--help")
         text = f"usage: python -m app serve\n\n{SERVE_SUMMARY}; everything is set by MCP_* variables.\n"
+        text += "" if asked else f"python -m app serve: error: unrecognized arguments: {' '.join(rest)}\n"
         (sys.stdout if asked else sys.stderr).write(text)
         return 0 if asked else WRONG_USAGE
     return cast(Launcher, import_module(COMMANDS["serve"])).main()

@@ -18,8 +18,9 @@ from app.downstream.penalties import Penalties
 from app.protocol.faults import Fault, Kind
 from app.relay.policy import Grant
 
-# `Bearer Bearer KEY` comes from clients that add the scheme to a value that has it.
-_BEARER = re.compile(rb"[ \t]*(?:bearer[ \t]+)+([\x21-\x7e]+)[ \t]*", re.IGNORECASE)
+# `Bearer Bearer KEY` comes from clients that add the scheme to a value that has it. Spaces alone, as nginx has it
+# (snippets/limits.conf): what counts as no key there must be none here, or it would go past the limits of its key.
+_BEARER = re.compile(rb" *(?:bearer +)+([\x21-\x7e]+) *", re.IGNORECASE)
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"cf-ray", b"cf-connecting-ip"})
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 ACT_AS = b"x-mcp-client"

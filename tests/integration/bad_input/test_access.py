@@ -36,6 +36,8 @@ BASIC = "Basic " + "dXNlcjpwYXNz"
         f"Bearer {KEY[:-1]}",
         f"Bearer {KEY.upper()}",
         f"Bearer {KEY} {KEY}",
+        f"Bearer\t{KEY}",
+        f"Bearer Bearer\t{KEY}",
         f"Bearer {KEY},{KEY}",
         f"Bearer sha256:{hashlib.sha256(KEY.encode()).hexdigest()}",
         f"Bearer {EXPIRED}",

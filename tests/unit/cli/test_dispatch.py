@@ -70,3 +70,19 @@ def test_output_that_a_locale_has_no_letters_for_is_no_traceback(shell: Shell) -
     done = shell.python(program, PYTHONIOENCODING="latin-1")
     assert "Traceback" not in done.err
     assert r'mcpServers["\u6587"].command' in done.out
+
+
+def test_streams_that_were_closed_are_no_traceback_and_nothing_else_takes_their_numbers(shell: Shell) -> None:
+    program = (
+        "import subprocess, sys\n"
+        "command = 'exec \"$0\" -m app schema <&- >&-'\n"
+        "sys.exit(subprocess.run(['sh', '-c', command, sys.executable]).returncode)\n"
+    )
+    done = shell.python(program)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_serve_takes_no_arguments_and_says_so(shell: Shell) -> None:
+    done = shell.app("serve", "now")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("error: unrecognized arguments: now\n")
