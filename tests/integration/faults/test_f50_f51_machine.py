@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -164,13 +164,15 @@ async def _says(caller: Caller, wire: Wire, words: str) -> bool:
 
 async def exhaust(place: Place, streams: AsyncExitStack) -> None:
     """From now on the worker may have as many descriptors as it has: no more are allowed, and streams take the rest."""
-    worker = place.gateway.worker().pid
-    used = {int(name) for name in os.listdir(f"/proc/{worker}/fd")}
-    allow(worker, max(used) + 1)
-    for _ in range(max(used) + 1 - len(used)):
-        wire, outcome = await listen(place.caller())
-        assert outcome == "stream"
-        await streams.enter_async_context(wire)
+    descriptors = f"/proc/{place.gateway.worker().pid}/fd"
+    allowed = max(map(int, os.listdir(descriptors))) + 1
+    allow(place.gateway.worker().pid, allowed)
+    while len(os.listdir(descriptors)) < allowed:
+        # Cut, where the worker itself has just taken the last one for a moment.
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            wire, outcome = await listen(place.caller())
+            assert outcome == "stream"
+            await streams.enter_async_context(wire)
 
 
 def allow(pid: int, descriptors: int) -> None:
