@@ -36,5 +36,6 @@ class Breaker:
 
 
 def _speaks_of_the_server(fault: Fault) -> bool:
-    """Not of one request: a 404 or a malformed answer says nothing about the next call."""
-    return fault.kind in {Kind.UNREACHABLE, Kind.CLOSED, Kind.BUSY}
+    """Not of one request, or of one session that is over: that says nothing about the next call."""
+    session_over = fault.kind is Kind.CLOSED and fault.unsent
+    return fault.kind in {Kind.UNREACHABLE, Kind.CLOSED, Kind.BUSY} and not session_over

@@ -29,6 +29,9 @@ def test_what_speaks_of_one_request_alone_does_not_open_it() -> None:
     breaker = Breaker()
     breaker.failed(HttpRefusal(Kind.PROTOCOL, "no such path", status=404), 100)
     assert not breaker.tripped.is_set()
+    # Each of one client's calls that met the end of its session: the next one opens another.
+    breaker.failed(Fault(Kind.CLOSED, "has ended the session", unsent=True), 100)
+    assert not breaker.tripped.is_set()
 
 
 def test_it_can_be_made_whole() -> None:
