@@ -5,13 +5,13 @@ Without the credentials that the config gave them: what `doctor` prints is paste
 The public words are `status.py`'s. Knows no wire.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 from app.config.keyring import Principal
 from app.config.masking import without_secrets
 from app.config.snapshot import DisabledServer, ServerSpec, ToolFilter
 from app.gateway.generation import Generation
+from app.gateway.status import to_time
 from app.relay.names import listed_name
 from app.relay.policy import to_regex
 from app.upstream.upstream import Exit, Upstream
@@ -20,7 +20,7 @@ from app.upstream.upstream import Exit, Upstream
 def diagnosis(generation: Generation, client: Principal | None) -> dict[str, Any]:
     """Every server with its tools, each with what hides it: from everybody, or from `client` where one is named."""
     found = [_of_server(spec, generation.upstreams[spec.name], client) for spec in generation.snapshot.servers]
-    found += [_of_disabled(server) for server in generation.snapshot.disabled]
+    found += [_of_disabled(server, since) for server, since in generation.disabled_since.items()]
     position = {name: at for at, name in enumerate(generation.snapshot.order)}
     found.sort(key=lambda server: position.get(server["name"], 0))
     body: dict[str, Any] = {"servers": found}
@@ -36,7 +36,7 @@ def _of_server(spec: ServerSpec, upstream: Upstream, client: Principal | None) -
         "name": spec.name,
         "state": upstream.state.value,
         "idle": upstream.resting,
-        "since": _time(upstream.since),
+        "since": to_time(upstream.since),
         "reason": upstream.reason,
         "next_attempt": None if due is None else round(due, 1),
         "exits": [_exit(one, spec) for one in upstream.exits],
@@ -49,17 +49,13 @@ def _of_server(spec: ServerSpec, upstream: Upstream, client: Principal | None) -
     }
 
 
-def _of_disabled(server: DisabledServer) -> dict[str, Any]:
-    return {"name": server.name, "state": "disabled", "reason": server.reason, "tools": []}
+def _of_disabled(server: DisabledServer, since: float) -> dict[str, Any]:
+    return {"name": server.name, "state": "disabled", "since": to_time(since), "reason": server.reason, "tools": []}
 
 
 def _exit(one: Exit, spec: ServerSpec) -> dict[str, Any]:
     detail = without_secrets(one.detail, spec)
-    return {"at": _time(one.at), "reason": one.reason, "served": one.lived, "code": one.code, "detail": detail}
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return {"at": to_time(one.at), "reason": one.reason, "served": one.lived, "code": one.code, "detail": detail}
 
 
 def what_hides(spec: ServerSpec, item: str, client: Principal | None) -> str:

@@ -116,7 +116,7 @@ class Gateway:
         Calls that still wait for a server that it does not have go to the one that has its name now.
         """
         former, self.current = self.current, generation
-        former.leave()
+        generation.follow(former)
         for driver in list(self.drivers):
             successor = generation.upstreams.get(driver.upstream.spec.name)
             if driver.waiting and successor is not driver.upstream:

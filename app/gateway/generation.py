@@ -4,6 +4,7 @@ A generation is entered by every request and never changes; a reload makes anoth
 see of it is merged here from the servers' catalogs, and kept until one of those changes.
 """
 
+import time
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -30,6 +31,8 @@ class Generation:
         self.upstreams = dict(upstreams)
         self.specs = {spec.name: spec for spec in snapshot.servers}
         """What each is used by: a reload may change limits and names without touching what runs."""
+        self.disabled_since = dict.fromkeys(snapshot.disabled, time.time())
+        """When each entry that does not run was first read as it stands: seconds since the epoch."""
         self._rules = {spec.name: name_filter(spec.tools.allow, spec.tools.deny) for spec in snapshot.servers}
         self._stale = False
         self._removers = [upstream.add_listener(self._changed) for upstream in self.upstreams.values()]
@@ -59,6 +62,11 @@ class Generation:
         self._views.clear()
         self.hints.clear()
         self.looked_at.clear()
+
+    def follow(self, former: "Generation") -> None:
+        """Take over from `former`: an entry that did not run in it, and still does not, is no news."""
+        former.leave()
+        self.disabled_since |= {one: at for one, at in former.disabled_since.items() if one in self.disabled_since}
 
     def leave(self) -> None:
         """Another generation has taken over: what happens to servers is no longer heard."""

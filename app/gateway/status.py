@@ -30,17 +30,22 @@ def server_details(generation: Generation, principal: Principal | None) -> dict[
         details[name] = {
             "state": upstream.state.value,
             "tools": view.count(name, Listing.TOOLS),
-            "since": datetime.fromtimestamp(upstream.since, UTC).isoformat(timespec="seconds"),
+            "since": to_time(upstream.since),
         }
         if upstream.resting:
             details[name]["idle"] = True
         if upstream.reason:
             details[name]["fault"] = upstream.reason
-    for server in generation.snapshot.disabled:
+    for server, since in generation.disabled_since.items():
         if not server.by_user and grant.on(server.name).sees:
-            details[server.name] = {"state": "disabled", "tools": 0, "fault": server.reason}
+            details[server.name] = {"state": "disabled", "tools": 0, "since": to_time(since), "fault": server.reason}
     position = {name: at for at, name in enumerate(generation.snapshot.order)}
     return dict(sorted(details.items(), key=lambda pair: position.get(pair[0], 0)))
+
+
+def to_time(seconds: float) -> str:
+    """Seconds since the epoch, as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def remarks(generation: Generation) -> list[str]:

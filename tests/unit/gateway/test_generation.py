@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from app.config.keyring import Keyring
-from app.config.snapshot import ServerSpec, Snapshot, ToolFilter
+from app.config.snapshot import DisabledServer, ServerSpec, Snapshot, ToolFilter
 from app.gateway import generation as module
 from app.gateway.generation import Generation
 from app.protocol.versions import Era
@@ -105,3 +105,16 @@ def test_a_generation_that_was_left_hears_nothing_any_more(generation: Generatio
     assert [server.listeners for server in servers.values()] == [[], []]
     servers["a"].lists("z")
     assert generation.view(EVERYTHING) is before
+
+
+def test_since_when_an_entry_does_not_run_is_kept_for_as_long_as_its_reason_is_the_same() -> None:
+    def of(*reasons: str) -> Generation:
+        disabled = tuple(DisabledServer(name, name, reason) for name, reason in zip("ab", reasons, strict=True))
+        return Generation(Snapshot((), disabled), Keyring(), {})
+
+    first, second = of("no command", "no url"), of("no command", "two urls")
+    first.disabled_since = dict.fromkeys(first.disabled_since, 5.0)
+    second.follow(first)
+    same, other = second.disabled_since.values()
+    assert same == 5.0
+    assert other > 5.0
