@@ -174,9 +174,9 @@ def main() -> None:
         # A first start downloads the servers.
         time.sleep(0.5)
         tools, server = visit.list_tools(key)
-    for server in {tool.partition("__")[0] for tool in options.tools}:
+    for listed in {tool.partition("__")[0] for tool in options.tools}:
         # Said a moment after it is so.
-        visit.until_said(f"  {server}: ready", options.within)
+        visit.until_said(f"  {listed}: ready", options.within)
     seconds = visit.seconds()
     left = visit.press_ctrl_c()
     print(json.dumps({"seconds": round(seconds, 1), "tools": tools, "server": server, "output": visit.output}))
