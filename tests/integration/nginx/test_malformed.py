@@ -37,6 +37,9 @@ LENGTH = f"Content-Length: {len(BODY)}"
 CASES: dict[str, tuple[bytes, set[int], set[int]]] = {
     "b01 length and chunks": (post(LENGTH, "Transfer-Encoding: chunked", body=f"{CHUNKED}0\r\n\r\n"), {400}, {400}),
     "b01 chunks and length": (post("Transfer-Encoding: chunked", LENGTH, body=f"{CHUNKED}0\r\n\r\n"), {400}, {400}),
+    "b01 length and chunks, and less than the length": (
+        post(LENGTH, "Transfer-Encoding: chunked", body="0\r\n\r\n"), {400}, {400},
+    ),
     "b02 two lengths": (post(LENGTH, "Content-Length: 2"), {400}, {400}),
     "b02 a list of lengths": (post("Content-Length: 2, 2"), {400}, {400}),
     "b02 plus": (post("Content-Length: +2"), {400}, {400}),

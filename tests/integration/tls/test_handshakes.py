@@ -176,6 +176,21 @@ def curl(site: Site, body: bytes, caller: Caller, params: dict[str, object]) -> 
     return ["curl", *options, *resolve, *headers, "--data-binary", body.decode(), url]
 
 
+@pytest.mark.parametrize("version", ["--http1.1", "--http2"])
+@pytest.mark.parametrize(("path", "shape"), [("/mcp", {"jsonrpc", "error"}), ("/x", {"error", "error_description"})])
+def test_a_body_that_is_too_large_is_refused_in_json_in_both_versions(
+    site: Site, version: str, path: str, shape: set[str]
+) -> None:
+    url, length = f"https://{NAME}:{site.tls.port}{path}", "Content-Length: 99999999"
+    options = ["--silent", "--insecure", "--max-time", "40", "--noproxy", "*", "--request", "POST", "--header", length]
+    resolve = ["--resolve", f"{NAME}:{site.tls.port}:127.0.0.1", "--write-out", r"\n%{http_code} %{content_type}"]
+    command = ["curl", version, *options, *resolve, url]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    body, _, status = told.rpartition("\n")
+    assert status == "413 application/json", told
+    assert set(json.loads(body)) == shape
+
+
 async def test_a_stream_comes_event_by_event_over_http2(site: Site) -> None:
     caller = Caller("127.0.0.1", site.tls.port, KEY, "modern")
     meta = {"progressToken": "p"}
