@@ -105,7 +105,6 @@ def values(settings: EdgeSettings) -> dict[str, str]:
 def _paths(prefixes: tuple[str, ...], decoys: tuple[str, ...]) -> dict[str, str]:
     return {
         "below": _segment(prefixes),
-        "open": "0" if prefixes else "1",
         "decoys": f'"~^{_segment(decoys)}/" 1;' if decoys else "# (none)",
         "decoy_rate": str(DECOY_RATE),
         "decoys_at_once": str(DECOYS),

@@ -52,7 +52,7 @@ class EdgeSettings:
     version: tuple[int, int, int] = (1, 22, 0)
     """nginx's own: some directives changed their form."""
     prefixes: tuple[str, ...] = field(default=(), repr=False)
-    """Secret first path segments; what is not below one of them is a 404. Empty: every path is the app's to judge."""
+    """Secret first path segments; what is not below one of them is a 404. Empty: there is none."""
     decoys: tuple[str, ...] = field(default=(), repr=False)
     """First path segments whose 404 comes slowly; they go with a prefix."""
     trusted: tuple[str, ...] = ()

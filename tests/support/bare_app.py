@@ -1,9 +1,9 @@
 """An ASGI app without MCP, to see what the processes around an app do: calls that take long, streams, children.
 
-`/slow?SECONDS` answers then, `/running` says how many do; `/stream` sends an event at once and one each second until
-the process drains; `/spawn` starts a stubborn child with a `setsid` grandchild; `/headers` shows what arrived;
-`/block?SECONDS` stops the loop; `/big?BYTES`; `/count` counts the bytes of a body; `/crumble` ends the lifespan by an
-error.
+Its paths are `/servers/…/mcp`, which nginx passes on: `slow?SECONDS` answers then, `running` says how many do;
+`stream` sends an event at once and one each second until the process drains; `spawn` starts a stubborn child with a
+`setsid` grandchild; `headers` shows what arrived; `block?SECONDS` stops the loop; `big?BYTES`; `count` counts the bytes
+of a body, as `/mcp` does; `crumble` ends the lifespan by an error.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class BareApp:
             await self._live(receive, send)
             return
         query = scope["query_string"].decode()
-        match scope["path"]:
+        match scope["path"].rstrip("/").removeprefix("/servers").removesuffix("/mcp"):
             case "/slow":
                 self.running += 1
                 await asyncio.sleep(float(query))
@@ -55,12 +55,12 @@ class BareApp:
                 await answer(send, b"{}")
             case "/big":
                 await answer(send, b"x" * int(query))
-            case "/count" | "/mcp":
+            case "/count" | "":
                 await answer(send, str(await body_size(receive)).encode())
-            case "/headers" | "/servers/a/mcp":
+            case "/headers" | "/a":
                 pairs = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]]
                 shown = {"headers": pairs, "path": scope["raw_path"].decode("latin-1"), "server": scope["server"]}
-                await answer(send, json.dumps({**shown, "client": scope["client"]}).encode())
+                await answer(send, json.dumps({**shown, "client": scope["client"], "query": query}).encode())
             case "/health/live":
                 await answer(send, b"{}")
             case _:

@@ -29,7 +29,7 @@ PROXY, TUNNEL = "127.7.7.7", "127.8.8.8"
 def arriving(gateway: Gateway, sent: Mapping[str, str], source: str = "") -> list[tuple[str, str]]:
     """The headers that the app got."""
     lines = [f"{name}: {value}" for name, value in sent.items()]
-    answer = exchange(gateway, request("GET", "/headers", *lines), source=source)
+    answer = exchange(gateway, request("GET", "/servers/headers/mcp", *lines), source=source)
     status, _, body = parsed(answer)
     assert status == 200, answer
     return [(name, value) for name, value in json.loads(body)["headers"]]

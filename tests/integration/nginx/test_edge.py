@@ -81,14 +81,14 @@ def test_on_an_mcp_endpoint_what_nginx_says_is_a_json_rpc_error_without_an_id(ga
     ids=["length", "expect", "chunked"],
 )
 def test_a_body_one_byte_too_large_is_refused_before_the_app_sees_it(gateway: Gateway, head: str) -> None:
-    answer = exchange(gateway, f"POST /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}".encode())
+    answer = exchange(gateway, f"POST /servers/count/mcp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{head}".encode())
     status, _, body = parsed(answer)
-    assert (status, json.loads(body)["error"]) == (413, "payload_too_large")
+    assert (status, json.loads(body)["error"]["code"]) == (413, -32600)
 
 
 async def test_a_body_of_exactly_the_limit_arrives(gateway: Gateway) -> None:
     async with await Wire.connect(gateway.host, gateway.port) as wire:
-        answer = await wire.request("POST", "/count", body=b"x" * LIMIT)
+        answer = await wire.request("POST", "/servers/count/mcp", body=b"x" * LIMIT)
         assert (answer.status, answer.body) == (200, str(LIMIT).encode())
 
 
@@ -103,7 +103,7 @@ async def test_headers_arrive_as_they_were_sent_and_the_peer_is_ours_to_say(gate
         ("Authorization", "Bearer abc"),
     ]
     async with await Wire.connect(gateway.host, gateway.port) as wire:
-        shown = (await wire.request("GET", "/headers", sent)).json()
+        shown = (await wire.request("GET", "/servers/headers/mcp", sent)).json()
     pairs = [(name, value) for name, value in shown["headers"]]
     assert ("mcp-param-a_b", "underscore") in pairs
     assert ("x_y", "1") in pairs
@@ -115,15 +115,21 @@ async def test_headers_arrive_as_they_were_sent_and_the_peer_is_ours_to_say(gate
     assert shown["server"][0].endswith("/app.sock")
 
 
-@pytest.mark.parametrize("path", ["//headers", "/a//b", "/headers/../headers", "/head%65rs", "/%2fheaders", "/HEADERS"])
+@pytest.mark.parametrize("path", ["/servers/headers/mcp/", "/servers/headers/mcp?x=%2f//&y", "/servers/headers/mcp?"])
 async def test_a_path_reaches_the_app_unchanged(gateway: Gateway, path: str) -> None:
     async with await Wire.connect(gateway.host, gateway.port) as wire:
         answer = await wire.request("GET", path)
-    if answer.status == 200:
-        assert answer.json()["path"] == path
-    else:
-        assert answer.body == NOT_FOUND
-        assert path != "/headers"
+    assert answer.json()["path"] == path.partition("?")[0]
+    assert answer.json()["query"] == path.partition("?")[2]
+
+
+@pytest.mark.parametrize(
+    "path", ["//mcp", "/servers//mcp", "/servers/headers/../headers/mcp", "/servers/head%65rs/mcp", "/%2fmcp", "/MCP"]
+)
+async def test_a_path_of_another_spelling_is_none_of_ours(gateway: Gateway, path: str) -> None:
+    async with await Wire.connect(gateway.host, gateway.port) as wire:
+        answer = await wire.request("GET", path)
+    assert (answer.status, answer.body) == (404, NOT_FOUND)
 
 
 @pytest.mark.parametrize("path", ["/_error/400", "/_error/502", "/_error", "/nothing", "/.git/config"])
@@ -145,7 +151,7 @@ async def test_a_method_nobody_knows_is_a_405_with_allow_on_an_endpoint(gateway:
 async def test_an_event_is_passed_on_when_it_is_written(gateway: Gateway) -> None:
     async with await Wire.connect(gateway.host, gateway.port) as wire:
         begun = time.monotonic()
-        assert (await wire.ask("GET", "/stream")).is_stream
+        assert (await wire.ask("GET", "/servers/stream/mcp")).is_stream
         messages = wire.messages()
         assert [await anext(messages) for _ in range(3)] == [0, 1, 2]
         took = time.monotonic() - begun
@@ -156,7 +162,7 @@ async def test_an_event_is_passed_on_when_it_is_written(gateway: Gateway) -> Non
 async def test_a_large_answer_arrives_whole(gateway: Gateway) -> None:
     async with await Wire.connect(gateway.host, gateway.port) as wire:
         for size in (0, 1, 65536, 4 * 1024 * 1024):
-            assert len((await wire.request("GET", f"/big?{size}")).body) == size
+            assert len((await wire.request("GET", f"/servers/big/mcp?{size}")).body) == size
 
 
 async def test_one_connection_carries_a_hundred_answers(gateway: Gateway) -> None:

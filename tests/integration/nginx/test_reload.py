@@ -75,7 +75,7 @@ async def _seen(gateway: Gateway, answered: int) -> bool:
 async def test_a_stream_lives_through_a_reload_to_the_bound_and_no_event_is_late() -> None:
     with running_gateway({"mcpServers": {}}, edge=True, app=BARE) as gateway:
         async with await Wire.connect(gateway.host, gateway.port) as wire:
-            assert (await wire.ask("GET", "/stream")).is_stream
+            assert (await wire.ask("GET", "/servers/stream/mcp")).is_stream
             messages = wire.messages()
             assert [await anext(messages), await anext(messages)] == [0, 1]
             before = workers(gateway)

@@ -12,7 +12,7 @@ BARE = "tests.support.bare_app:create_app"
 def test_a_worker_whose_app_has_ended_by_an_error_is_replaced(edge: bool) -> None:
     with running_gateway({"mcpServers": {}}, edge=edge, app=BARE) as gateway:
         former = gateway.worker()
-        gateway.get("/crumble")
+        gateway.get("/servers/crumble/mcp")
         eventually(lambda: not former.alive, what="the worker whose app is over")
         gateway.wait_until_live()
         assert gateway.worker() != former

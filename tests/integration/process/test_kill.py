@@ -31,7 +31,7 @@ def _family_of(process: Seen, gateway: Gateway) -> list[Seen]:
 @pytest.mark.parametrize("edge", [False, True], ids=["direct", "nginx"])
 def test_a_killed_worker_or_arbiter_is_replaced_and_its_children_and_theirs_are_gone(which: Choice, edge: bool) -> None:
     with running_gateway(EMPTY, edge=edge, app=BARE) as gateway:
-        gateway.get("/spawn")
+        gateway.get("/servers/spawn/mcp")
         gateway.note_tree()
         worker, victim = gateway.worker(), which(gateway)
         family = _family_of(victim, gateway)
@@ -49,8 +49,8 @@ def test_a_killed_worker_or_arbiter_is_replaced_and_its_children_and_theirs_are_
 async def test_a_call_that_the_arbiter_takes_along_is_answered_in_json(edge: bool) -> None:
     with running_gateway(EMPTY, edge=edge, app=BARE) as gateway:
         async with await Wire.connect(gateway.host, gateway.port) as wire, asyncio.TaskGroup() as tasks:
-            asking = tasks.create_task(wire.request("POST", "/slow?60", body=b"{}"))
-            await asyncio.to_thread(eventually, lambda: gateway.get("/running")[1] == b"1")
+            asking = tasks.create_task(wire.request("POST", "/servers/slow/mcp?60", body=b"{}"))
+            await asyncio.to_thread(eventually, lambda: gateway.get("/servers/running/mcp")[1] == b"1")
             _kill(gateway.arbiter())
         answer = asking.result()
     assert answer.status == 503
@@ -74,7 +74,7 @@ def test_a_killed_nginx_is_replaced_and_the_app_does_not_notice(which: Choice) -
 @pytest.mark.parametrize("edge", [False, True], ids=["direct", "nginx"])
 def test_nothing_survives_a_killed_launcher(edge: bool) -> None:
     with running_gateway(EMPTY, edge=edge, app=BARE) as gateway:
-        gateway.get("/spawn")
+        gateway.get("/servers/spawn/mcp")
         gateway.note_tree()
         everything = gateway.tree()
         assert len(everything) == (7 if edge else 5)
@@ -105,7 +105,7 @@ async def test_a_blocked_worker_whose_arbiter_is_killed_is_gone_all_the_same() -
     with running_gateway(EMPTY, app=BARE) as gateway:
         worker, arbiter = gateway.worker(), gateway.arbiter()
         call = await Wire.connect(gateway.host, gateway.port)
-        await call.send(b"GET /block?60 HTTP/1.1\r\nHost: x\r\n\r\n")
+        await call.send(b"GET /servers/block/mcp?60 HTTP/1.1\r\nHost: x\r\n\r\n")
         await asyncio.to_thread(eventually, lambda: "blocking now" in gateway.log())
         _kill(arbiter)
         with within(5):

@@ -110,7 +110,7 @@ def test_the_control_socket_is_for_our_own_user_alone_and_goes_with_the_gateway(
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(30)
             client.connect(str(path))
-            client.sendall(b"GET /headers HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            client.sendall(b"GET /servers/headers/mcp HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         shown = json.loads(answer.split(b"\r\n\r\n", 1)[1])
         assert (shown["server"], shown["client"]) == ([str(path), None], None)
@@ -144,7 +144,7 @@ async def test_an_offer_of_http_2_is_declined_and_the_body_arrives() -> None:
     with running_gateway(EMPTY, app=BARE) as gateway:
         async with await Wire.connect(gateway.host, gateway.port) as wire:
             for headers in (offer, [], offer):
-                answer = await wire.request("POST", "/count", headers, body)
+                answer = await wire.request("POST", "/servers/count/mcp", headers, body)
                 assert (answer.status, answer.body) == (200, str(len(body)).encode())
 
 
@@ -160,11 +160,11 @@ async def test_without_nginx_too_what_is_no_http_is_answered_in_json() -> None:
 def test_every_line_is_one_json_object_whatever_the_level_and_every_event_is_one_line() -> None:
     loud = {"MCP_LOG_LEVEL": "DEBUG", "MCP_LOG_LEVELS": "gunicorn:DEBUG,uvicorn:DEBUG"}
     with running_gateway(EMPTY, edge=True, app=BARE, env=loud) as gateway:
-        gateway.get("/headers")
+        gateway.get("/servers/headers/mcp")
         gateway.stop()
         seen = [json.loads(line) for line in gateway.log().splitlines() if line != "lifespan over"]
         messages = [line["message"] for line in seen]
         assert {"gunicorn.error", "uvicorn.error", "app.serve"} <= {line["logger"] for line in seen}
         for once in ("Starting gunicorn 27.0.1", "Application startup complete.", "stopping"):
             assert messages.count(once) == 1
-        assert not [message for message in messages if "GET /headers" in message]
+        assert not [message for message in messages if "GET /servers/headers/mcp" in message]

@@ -21,7 +21,7 @@ edges = pytest.mark.parametrize("edge", [False, True], ids=["direct", "nginx"])
 
 async def _open_stream(gateway: Gateway) -> Wire:
     wire = await Wire.connect(gateway.host, gateway.port)
-    answer = await wire.ask("GET", "/stream")
+    answer = await wire.ask("GET", "/servers/stream/mcp")
     assert answer.is_stream
     assert await anext(wire.messages()) == 0
     return wire
@@ -37,14 +37,14 @@ async def test_a_stop_in_the_middle_of_everything_answers_the_call_and_takes_six
         stream = await _open_stream(gateway)
         idle = await Wire.connect(gateway.host, gateway.port)
         assert (await idle.request("GET", "/health/live")).status == 200
-        (child,) = json.loads(gateway.get("/spawn")[1])
+        (child,) = json.loads(gateway.get("/servers/spawn/mcp")[1])
         assert [p.pid for p in gateway.tree()].count(child) == 1
         family = len([p for p in gateway.tree() if "SIG_IGN" in p.command])
         assert family == 2
         call = await Wire.connect(gateway.host, gateway.port)
         async with asyncio.TaskGroup() as tasks:
-            answered = tasks.create_task(call.request("GET", "/slow?2"))
-            await asyncio.to_thread(eventually, lambda: gateway.get("/running")[1] == b"1")
+            answered = tasks.create_task(call.request("GET", "/servers/slow/mcp?2"))
+            await asyncio.to_thread(eventually, lambda: gateway.get("/servers/running/mcp")[1] == b"1")
             gateway.note_tree()
             begun = time.monotonic()
             gateway.process.send_signal(signal.SIGTERM)
@@ -74,10 +74,10 @@ async def test_an_idle_keep_alive_connection_delays_the_stop_by_less_than_two_se
 
 async def test_a_second_signal_ends_everything_at_once() -> None:
     with running_gateway(EMPTY, edge=True, app=BARE) as gateway:
-        gateway.get("/spawn")
+        gateway.get("/servers/spawn/mcp")
         call = await Wire.connect(gateway.host, gateway.port)
-        await call.send(b"GET /slow?30 HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asyncio.to_thread(eventually, lambda: gateway.get("/running")[1] == b"1")
+        await call.send(b"GET /servers/slow/mcp?30 HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.to_thread(eventually, lambda: gateway.get("/servers/running/mcp")[1] == b"1")
         gateway.note_tree()
         begun = time.monotonic()
         gateway.process.send_signal(signal.SIGINT)

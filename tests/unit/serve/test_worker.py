@@ -98,7 +98,7 @@ async def dripped(wire: Wire, drip: bytes) -> bytes:
 
 async def test_a_head_that_does_not_come_to_its_end_is_cut_off_and_so_is_a_client_that_says_nothing(port: int) -> None:
     async with await Wire.connect("127.0.0.1", port) as silent, await Wire.connect("127.0.0.1", port) as dripping:
-        await dripping.send(b"GET /headers HTTP/1.1\r\n")
+        await dripping.send(b"GET /servers/headers/mcp HTTP/1.1\r\n")
         told = await dripped(dripping, b"X-A: b\r\n")
         assert told.startswith(b"HTTP/1.1 408 ")
         assert told.endswith(worker.TOO_SLOW[1])
@@ -108,22 +108,22 @@ async def test_a_head_that_does_not_come_to_its_end_is_cut_off_and_so_is_a_clien
 @pytest.mark.parametrize("drip", [b"X-A: b\r\n", b"\r\n"])
 async def test_on_a_kept_connection_too(port: int, drip: bytes) -> None:
     async with await Wire.connect("127.0.0.1", port) as wire:
-        assert (await wire.request("GET", "/headers")).status == 200
-        await wire.send(b"GET /headers HTTP/1.1\r\n" if drip != b"\r\n" else drip)
+        assert (await wire.request("GET", "/servers/headers/mcp")).status == 200
+        await wire.send(b"GET /servers/headers/mcp HTTP/1.1\r\n" if drip != b"\r\n" else drip)
         told = await dripped(wire, drip)
         assert told.startswith(b"HTTP/1.1 408 ") or (told == b"" and drip == b"\r\n")
 
 
 async def test_who_waits_for_an_answer_or_between_two_requests_is_left_alone(port: int) -> None:
     async with await Wire.connect("127.0.0.1", port) as wire:
-        await wire.send(b"GET /slow?1.5 HTTP/1.1\r\n")
+        await wire.send(b"GET /servers/slow/mcp?1.5 HTTP/1.1\r\n")
         await asyncio.sleep(0.1)
         await wire.send(b"Host: x\r\n\r\n")
         answer = await wire.head()
         assert answer.status == 200
         assert [piece async for piece in wire.pieces()] == [b"done"]
         await asyncio.sleep(1.0)
-        assert (await wire.request("GET", "/headers")).status == 200
+        assert (await wire.request("GET", "/servers/headers/mcp")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_an_app_that_fails_without_an_answer_is_answered_for_in_json(
     port: int, method: str, told: dict[str, object]
 ) -> None:
     async with await Wire.connect("127.0.0.1", port) as wire:
-        answer = await wire.request(method, "/slow?this-is-no-number")
+        answer = await wire.request(method, "/servers/slow/mcp?this-is-no-number")
     assert answer.status == 500
     assert answer.json() == told
 
