@@ -51,6 +51,7 @@ _NEVER_CANCELLED = frozenset({"initialize", "server/discover"})
 _NO_HEADERS: dict[str, str] = {}
 # A server that speaks something else on its wire is noted, not quoted for ever.
 _NOISE_LOGGED = 5
+_MOST_CANCELLED = 1000
 
 
 @lru_cache(maxsize=64)
@@ -92,6 +93,8 @@ class Connection:
         self._standing: dict[int, Callable[[], None]] = {}
         self.inquiries = Inquiries(server, self._write_answer)
         """What the server asks of its client."""
+        self.cancelled: set[int] = set()
+        """Requests that were cancelled and never answered: the server may be at them still, and may ask."""
         self.heard = 0
         """Messages received so far: it rises while the server lives."""
         self._failures = 0
@@ -181,6 +184,8 @@ class Connection:
         if not self.transport.cancels_by_closing:
             params = msgspec.json.encode({"requestId": request_id, "reason": reason})
             self.notify("notifications/cancelled", params)
+        # Beyond so many they are no longer told apart: 0 is nobody's id.
+        self.cancelled.add(request_id if len(self.cancelled) < _MOST_CANCELLED else 0)
         self.transport.abandon(request_id)
 
     def hold(self, request_id: int, sink: Sink, instead: Callable[[], None]) -> None:
@@ -327,6 +332,7 @@ class Connection:
         sink = self._pending.pop(request_id, None) if request_id is not None else None
         if sink is None:
             # Late, or for nobody (an error may lack its id): neither is anyone's news.
+            self.cancelled.discard(request_id or -1)
             log.debug("server=%s an answer to no pending request", self.server)
         elif envelope.error is not ABSENT and is_object(envelope.error):
             sink(Finished(PeerError(envelope.error)))

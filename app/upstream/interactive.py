@@ -176,5 +176,11 @@ class _Attempt:
 
 
 def _lendable(session: Session, asker: Asker) -> bool:
-    """Whether a session that is free may be this client's: not where it was told of another's folders."""
+    """Whether a session that is free may be this client's.
+
+    Not where it was told of another's folders, nor while it may be at what another cancelled: what it asks for that
+    would be asked of this one.
+    """
+    if session.connection.cancelled and (asker.alone or session.owner != asker.owner):
+        return False
     return session.owner in ("", asker.owner) or "roots" not in (members_of(session.capabilities) or {})

@@ -112,6 +112,17 @@ def test_cancel_tells_the_server_where_the_wire_does_not(wire: RecordedWire, con
     assert wire.abandoned == [1, 2]
 
 
+def test_what_was_cancelled_and_not_answered_is_known_and_bounded(connection: Connection) -> None:
+    first = connection.send(ECHO, lambda _: None)
+    connection.cancel(first, "no")
+    assert connection.cancelled == {first}
+    connection.received(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % first)
+    assert not connection.cancelled
+    for _ in range(3000):
+        connection.cancel(connection.send(ECHO, lambda _: None), "no")
+    assert len(connection.cancelled) <= 1001
+
+
 def test_only_ping_is_answered_and_ids_go_back_as_they_came(wire: RecordedWire, connection: Connection) -> None:
     for ident, method in (("7", "ping"), ('"a"', "roots/list"), ("1.5", "sampling/createMessage")):
         connection.received(f'{{"jsonrpc":"2.0","id":{ident},"method":"{method}"}}'.encode())

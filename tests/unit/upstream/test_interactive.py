@@ -10,6 +10,7 @@ import pytest
 
 from app.protocol.faults import Fault, Kind
 from app.protocol.versions import Era
+from app.relay.events import Request
 from app.upstream import interactive as module
 from app.upstream.connection import Connection
 from app.upstream.errors import UpstreamError
@@ -113,6 +114,21 @@ async def test_a_session_that_knows_ones_folders_is_lent_to_nobody_else() -> Non
         one.release()
         assert (await play.lease(bob(ROOTED))).connection is not one.connection
         assert (await play.lease(ann(ROOTED))).connection is one.connection
+
+
+async def test_a_session_that_may_be_at_what_one_cancelled_is_lent_to_nobody_else_until_that_is_answered() -> None:
+    async with scene() as play:
+        for asker in (ann(), call_of("ann")):
+            one = await play.lease(asker)
+            number = one.send(Request("tools/call", {}, {}), lambda _: None)
+            one.cancel(number, "the client left")
+            one.release()
+            other = await play.lease(call_of("ann") if asker.alone else bob())
+            assert other.connection is not one.connection
+            other.release()
+            assert asker.alone or (await play.lease(ann())).connection is one.connection
+            one.connection.received(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % number)
+            assert not one.connection.cancelled
 
 
 async def test_there_are_so_many_and_whoever_comes_then_waits_for_one() -> None:
