@@ -8,6 +8,7 @@ object of ASCII, and a text line is one line (tracebacks apart).
 import json
 import logging
 import os
+import select
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -35,13 +36,15 @@ _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160
 # Marks that turn the order of what follows around, and line ends that only some readers know.
 _MARKS = {code: f"\\u{code:04x}" for code in (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))}
 _ESCAPED = _CONTROL | _MARKS | {10: "\\n", 13: "\\r", 9: "\\t"}
+PATIENCE = 50
+"""Milliseconds that the first line waits for a reader who stands still; the next ones wait no more until it goes on."""
 _QUOTED = frozenset(' "=\\')
 encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str, skipkeys=True).encode
 
 
 class Lines(logging.Handler):
-    """Writes whole lines to a file descriptor. A reader that went away or a full disk is no reason to fail: the line is
-    lost, and how many were is said once there is room again.
+    """Writes whole lines to a file descriptor. A reader that went away or stands still, or a full disk, is no reason to
+    fail or to wait: the line is lost, and how many were is said once there is room again (RELIABILITY.md F50, F56).
     """
 
     def __init__(self, descriptor: int, line: logging.Formatter) -> None:
@@ -85,10 +88,18 @@ class Lines(logging.Handler):
         """Whether all of it went out."""
         try:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                if not self._has_room():
+                    return False
+                data = data[os.write(self._descriptor, data[: select.PIPE_BUF]) :]
         except OSError:
             return False
         return True
+
+    def _has_room(self) -> bool:
+        """Whether `PIPE_BUF` bytes can be written without waiting. A new poll each time: threads share the handler."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll(0 if self._lost else PATIENCE))
 
 
 class JsonLine(logging.Formatter):

@@ -117,6 +117,10 @@ PROOFS: dict[str, tuple[str, ...]] = {
         f"{MACHINE}::test_f51_a_worker_without_any_descriptor_names_the_want_spins_in_no_circle_and_recovers",
         "unit/serve/test_room.py::test_of_256_descriptors_a_quarter_is_spared",
     ),
+    "F56": (
+        f"{MACHINE}::test_f56_requests_wait_for_nobody_who_does_not_read_the_log_and_the_lost_lines_are_counted",
+        "unit/serve/test_logs.py::test_a_reader_that_stands_still_is_not_waited_for_and_hears_what_it_missed",
+    ),
 }  # fmt: skip
 
 ELSEWHERE = {

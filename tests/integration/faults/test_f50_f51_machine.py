@@ -1,4 +1,4 @@
-"""A machine that runs out: of room on its disk, of descriptors (RELIABILITY.md F50, F51)."""
+"""A machine that runs out: of room on its disk, of descriptors, of who reads its log (RELIABILITY.md F50, F51, F56)."""
 
 import asyncio
 import json
@@ -213,6 +213,37 @@ async def test_f50_with_a_full_disk_requests_are_served_and_the_lines_that_were_
 
         assert sum(eventually(counted, what="the log says what it lost")) > 80
         assert "Traceback" not in (seen / "log").read_text()
+
+
+async def test_f56_requests_wait_for_nobody_who_does_not_read_the_log_and_the_lost_lines_are_counted(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log.pipe"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    into = ["sh", "-c", 'exec "$@" 2>"$0"', str(log)]
+    with placed(SERVED, tmp_path, wrap=into, edge=True, env={"MCP_LOG_FORMAT": "json", **UNLIMITED}) as place:
+        place.reaches("calm", "ready")
+        for number in range(500):
+            assert await served(place.caller(), "calm__whoami"), number
+        assert "victim" in told(await place.call("victim", "crash"))
+        await asyncio.to_thread(place.reaches, "victim", "ready")
+        unread = drained(reader)
+        assert len(unread) < 100_000, "what a pipe holds"
+        assert await served(place.caller(), "calm__whoami")
+        lines = eventually(lambda: [line for line in drained(reader).splitlines() if b"were lost" in line], what="said")
+        assert sum(int(json.loads(line)["message"].split()[0]) for line in lines) > 100
+        await asyncio.to_thread(drained, reader)
+    os.close(reader)
+
+
+def drained(descriptor: int) -> bytes:
+    """What there is to read just now."""
+    found = b""
+    with suppress(BlockingIOError):
+        while piece := os.read(descriptor, 65536):
+            found += piece
+    return found
 
 
 def fill(path: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -177,3 +179,37 @@ def test_lines_that_could_not_be_written_are_counted_and_a_torn_one_is_ended(pip
     ]
     os.close(full)
     os.close(good)
+
+
+def test_a_reader_that_stands_still_is_not_waited_for_and_hears_what_it_missed(pipe: Pipe) -> None:
+    _json(pipe)
+    log = logging.getLogger("app.x")
+    began = time.monotonic()
+    for _ in range(5000):
+        log.info("x" * 100)
+    assert time.monotonic() - began < 10, "each line waited"
+    kept = 0
+    while lines := pipe.lines():
+        kept += len(lines)
+    log.info("again")
+    loss, again = pipe.lines()[-2:]
+    assert json.loads(again)["message"] == "again"
+    lost = int(json.loads(loss)["message"].split()[0])
+    assert kept > 100
+    assert kept + lost in (5000, 5001), "one may be torn"
+
+
+def test_a_line_larger_than_a_pipe_arrives_whole_at_who_reads(pipe: Pipe) -> None:
+    _json(pipe)
+    os.set_blocking(pipe.read_end, True)
+    received = bytearray()
+
+    def read() -> None:
+        while not received.endswith(b"\n"):
+            received.extend(os.read(pipe.read_end, 1000))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    logging.getLogger("app.x").info("x" * 300_000)
+    reader.join(10)
+    assert len(json.loads(received)["message"]) == 300_000
