@@ -40,7 +40,7 @@ def latencies(gateway: Gateway, count: int) -> list[float]:
     """Milliseconds of each event of one stream; the first ones, which open everything, are left out."""
     found: list[float] = []
     with socket.create_connection((gateway.host, gateway.port), 10) as wire:
-        wire.sendall(f"GET /events?{count} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        wire.sendall(f"GET /mcp?{count} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         rest = b""
         while piece := wire.recv(65536):
             now = time.monotonic_ns()

@@ -15,9 +15,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             await receive()
             await send({"type": f"lifespan.{kind}.complete"})
         return
-    head = [(b"content-type", b"text/event-stream" if scope["path"] == "/events" else b"application/json")]
+    head = [(b"content-type", b"text/event-stream" if scope["path"] == "/mcp" else b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": head})
-    if scope["path"] == "/events":
+    if scope["path"] == "/mcp":
         for _ in range(int(scope["query_string"])):
             if DRAIN.begun:
                 break
