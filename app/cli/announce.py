@@ -87,8 +87,9 @@ def announce(words: Greeting, launcher: int) -> None:
     while not is_up(words.control):
         if not _lives(launcher):
             return
-        if not words.control.exists() and _answers(words.listener):
-            # The data directory cannot be written to: the log has said so.
+        if not words.control.exists() and _answers(words.listener) and not words.control.exists():
+            # The data directory cannot be written to: the log has said so. Looked at again, since it may have come while
+            # the listener's answer was waited for.
             print(f"\nMCP endpoint: {words.url}\nServers: {UNKNOWN}\n{closing(words)}", flush=True)
             return
         time.sleep(POLL)

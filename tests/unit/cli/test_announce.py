@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ def test_slow_servers_do_not_keep_the_configs_back(
     with listening([sys.executable, "-I", str(SERVERS / "states.py"), str(path), '[{"a": {"state": "starting"}}]']):
         announce.announce(Greeting(URL, path), os.getpid())
     assert "--- Claude Code" in capsys.readouterr().out
+
+
+def test_a_control_socket_that_comes_while_the_listener_is_asked_is_not_taken_for_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "control.sock"
+    with ExitStack() as stack:
+
+        def answers(_: object) -> bool:
+            states = json.dumps([{"b": READY}])
+            stack.enter_context(listening([sys.executable, "-I", str(SERVERS / "states.py"), str(path), states]))
+            return True
+
+        monkeypatch.setattr(announce, "_answers", answers)
+        announce.announce(Greeting(URL, path), os.getpid())
+    assert "  b: ready, 2 tools" in capsys.readouterr().out
 
 
 def test_without_a_control_socket_the_configs_are_printed_all_the_same(
