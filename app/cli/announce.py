@@ -88,8 +88,8 @@ def announce(words: Greeting, launcher: int) -> None:
         if not _lives(launcher):
             return
         if not words.control.exists() and _answers(words.listener) and not words.control.exists():
-            # The data directory cannot be written to: the log has said so. Looked at again, since it may have come while
-            # the listener's answer was waited for.
+            # The data directory cannot be written to: the log has said so. Looked at twice: it may have come while the
+            # listener's answer was waited for.
             print(f"\nMCP endpoint: {words.url}\nServers: {UNKNOWN}\n{closing(words)}", flush=True)
             return
         time.sleep(POLL)
