@@ -64,7 +64,7 @@ class Load:
                     await wire.close()
                     wire = None
             except (OSError, EOFError, TimeoutError, AssertionError, ValueError, LookupError) as error:
-                self.failures.append(f"{server}, {caller.era}: {type(error).__name__} {str(error)[:500]}")
+                self.failures.append(f"{server}, {caller.era}: {type(error).__name__} {str(error)[:1000]}")
                 caller.session = None
                 if wire:
                     await wire.close()

@@ -271,7 +271,7 @@ async def read_reply(wire: Wire, answer: Answer, ident: object) -> Reply:
     if not answer.is_stream:
         answer.body = b"".join([piece async for piece in wire.pieces()])
         message = answer.json()
-        assert message.get("id") == ident, message
+        assert message.get("id") == ident, f"{message} to {ident!r}, with {answer.headers}"
         return Reply(answer, message, [])
     seen = [message async for message in wire.messages()]
     *notices, last = seen
