@@ -1,7 +1,9 @@
 """One child process and its three pipes: started without a shell, reaped when it ends.
 
 `subprocess` rather than the loop's own spawning, because uvloop lets a child inherit descriptors of ours (F19). Must be
-started from the main thread, which the parent-death signal follows (RELIABILITY.md section 3d).
+started from the main thread, which the parent-death signal follows (RELIABILITY.md section 3d). And pipes as bare
+numbers rather than `subprocess`'s file objects, which close a number once more when they are collected: by then it may
+be a client's connection, and two connections of one number get each other's answers.
 """
 
 import asyncio
@@ -10,14 +12,17 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
-from typing import IO
 
 from app.upstream.marks import marking
 
 
 class Child:
-    """A running process, leader of a session of its own. `exited` is called once, on the event loop."""
+    """A running process, leader of a session of its own. `exited` is called once, on the event loop.
+
+    `stdin`, `stdout` and `stderr` are descriptors, our ends of its pipes: for whoever started it to close.
+    """
 
     def __init__(
         self,
@@ -30,17 +35,21 @@ class Child:
         """`mark`: see `marks.py`. Raises `OSError` or `ValueError` when nothing can be started so."""
         self._exited = exited
         self._loop = asyncio.get_running_loop()
-        with marking(mark):
-            self._process = subprocess.Popen(
-                [*_guard(), *argv],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                cwd=cwd,
-                env=environment,
-                start_new_session=True,
-            )
+        with ExitStack() as ours, ExitStack() as theirs:
+            stdin, self.stdin = _pipe(theirs, ours)
+            self.stdout, stdout = _pipe(ours, theirs)
+            self.stderr, stderr = _pipe(ours, theirs)
+            with marking(mark):
+                self._process = subprocess.Popen(
+                    [*_guard(), *argv],
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=cwd,
+                    env=environment,
+                    start_new_session=True,
+                )
+            ours.pop_all()
         self._watch()
 
     def __repr__(self) -> str:
@@ -54,11 +63,6 @@ class Child:
     def code(self) -> int | None:
         """The exit code; the negative number of a signal; None while it runs."""
         return self._process.returncode
-
-    @property
-    def pipes(self) -> list[IO[bytes]]:
-        """Our ends of stdin, stdout and stderr. Whoever connects one closes it; the rest must be closed too."""
-        return [pipe for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe]
 
     def _watch(self) -> None:
         try:
@@ -79,6 +83,14 @@ class Child:
         self._process.wait()
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._exited)
+
+
+def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
+    """A pipe, each end closed at the end of its stack. Raises `OSError` where there are no descriptors left."""
+    reading, writing = os.pipe()
+    reads.callback(os.close, reading)
+    writes.callback(os.close, writing)
+    return reading, writing
 
 
 @cache

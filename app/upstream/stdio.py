@@ -6,11 +6,12 @@ session ends once: when the child is gone and its output is drained, or when `cl
 """
 
 import asyncio
+import io
 import os
 import signal
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import IO, Protocol, cast
+from typing import Protocol, cast
 
 import anyio
 
@@ -76,7 +77,7 @@ class StdioTransport:
         self._family: Family | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._outputs: list[asyncio.ReadTransport] = []
-        self._unconnected: list[IO[bytes]] = []
+        self._unconnected: list[int] = []
         self._outbox: list[bytes] = []
         self._unsent = 0
         self._exited = asyncio.Event()
@@ -101,9 +102,9 @@ class StdioTransport:
             full = isinstance(error, OSError) and error.errno in OUT_OF_FILES
             told = unstartable(self._spec, TOO_MANY_FILES if full else "it could not be started", repr(error))
             raise UpstreamError(told.fault, told.detail) from error
-        self._unconnected = self._child.pipes
+        self._unconnected = [self._child.stdin, self._child.stdout, self._child.stderr]
         self._family = self._household.add(self._child.pid, mark)
-        self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
+        self._family.pipes = pipe_names(self._unconnected)
         await self._connect()
         self._check_limits()
 
@@ -117,10 +118,13 @@ class StdioTransport:
         asyncio.get_running_loop().call_later(INTERVAL, self._check_limits)
 
     async def _connect(self) -> None:
+        """uvloop closes each descriptor itself, also where this is cancelled: nobody else may (`child.py`)."""
         loop, unconnected = asyncio.get_running_loop(), self._unconnected
-        self._stdin, _ = await loop.connect_write_pipe(lambda: _Input(self._stdin_ended), unconnected.pop(0))
+        stdin = io.FileIO(unconnected.pop(0), "w", closefd=False)
+        self._stdin, _ = await loop.connect_write_pipe(lambda: _Input(self._stdin_ended), stdin)
         for taken, ended in ((self._read, self._stdout_ended), (self._sink.feed, self._sink.flush)):
-            output, _ = await loop.connect_read_pipe(partial(_Output, taken, ended), unconnected.pop(0))
+            pipe = io.FileIO(unconnected.pop(0), closefd=False)
+            output, _ = await loop.connect_read_pipe(partial(_Output, taken, ended), pipe)
             self._outputs.append(output)
 
     def send(self, message: Outgoing) -> None:
@@ -175,8 +179,8 @@ class StdioTransport:
         for output in self._outputs:
             if not output.is_closing():
                 output.close()
-        for pipe in self._unconnected:
-            pipe.close()
+        for descriptor in self._unconnected:
+            os.close(descriptor)
         self._finish()
 
     async def _end(self, family: Family) -> None:

@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 
@@ -16,9 +17,13 @@ async def ended(*argv: str, kill: int = 0) -> int | None:
         os.kill(child.pid, kill)
     with anyio.fail_after(30):
         await gone.wait()
-    for pipe in child.pipes:
-        pipe.close()
+    close(child)
     return child.code
+
+
+def close(child: Child) -> None:
+    for descriptor in (child.stdin, child.stdout, child.stderr):
+        os.close(descriptor)
 
 
 async def test_the_exit_code_is_known_when_the_end_is_told() -> None:
@@ -39,11 +44,25 @@ async def test_arguments_reach_the_program_as_they_are() -> None:
     child = Child(["/bin/echo", "$HOME; *", "a\nb"], ENVIRONMENT, "/", gone.set)
     with anyio.fail_after(30):
         await gone.wait()
-    assert child.pipes[1].read() == b"$HOME; * a\nb\n"
-    for pipe in child.pipes:
-        pipe.close()
+    assert os.read(child.stdout, 100) == b"$HOME; * a\nb\n"
+    close(child)
 
 
-async def test_a_cwd_that_vanished_is_an_error_at_once() -> None:
+async def test_a_cwd_that_vanished_is_an_error_at_once_and_leaves_no_pipe() -> None:
+    before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError, match="No such file"):
         Child(["/bin/true"], ENVIRONMENT, "/no/such/place", lambda: None)
+    assert os.listdir("/proc/self/fd") == before
+
+
+async def test_our_ends_are_nobody_elses_to_close() -> None:
+    """What is collected later would close the number that somebody else has by then."""
+    gone = anyio.Event()
+    child = Child(["/bin/true"], ENVIRONMENT, None, gone.set)
+    with anyio.fail_after(30):
+        await gone.wait()
+    ends = child.stdin, child.stdout, child.stderr
+    del child
+    gc.collect()
+    for descriptor in ends:
+        os.close(descriptor)  # raises where somebody has
