@@ -20,6 +20,7 @@ _SHARED = (
     "snippets/errors.conf",
     "snippets/error-pages.conf",
     "snippets/real-ip.conf",
+    "snippets/farewell.conf",
     "snippets/site.conf",
     "snippets/limit.conf",
     "snippets/proxy.conf",
@@ -95,11 +96,18 @@ def values(settings: EdgeSettings) -> dict[str, str]:
             if settings.version >= KEEPALIVE_MIN
             else "# (before nginx 1.27.4 a reload closes idle connections at once)"
         ),
+        **_farewell(settings),
         "domains": " ".join(settings.domains),
         "certificate": certificate,
         "certificate_key": key,
         "webroot": settings.webroot or "",
     }
+
+
+def _farewell(settings: EdgeSettings) -> dict[str, str]:
+    """Where nobody takes the sign away again, it must not be made: then it is looked for where none can be."""
+    sign = settings.farewell if settings.version < KEEPALIVE_MIN else None
+    return {"farewell": sign or f"{settings.runtime}/nginx.pid/none", "scgi": sign or f"{settings.runtime}/scgi"}
 
 
 def _paths(prefixes: tuple[str, ...], decoys: tuple[str, ...]) -> dict[str, str]:

@@ -65,6 +65,8 @@ class EdgeSettings:
     """One line a request on stderr."""
     shutdown: int = 5
     """Seconds a stopping or reloaded worker waits for what it still serves."""
+    farewell: str | None = None
+    """The absolute path of the sign of a reload, where somebody looks after it (app/serve/nginx_program.py)."""
     listen_tls: tuple[tuple[str, int], ...] = ()
     """`tls` alone, as are the next three."""
     domains: tuple[str, ...] = ()
@@ -110,7 +112,7 @@ class EdgeSettings:
     def _paths(self) -> list[tuple[str, str]]:
         found = [("socket", self.socket), ("runtime", self.runtime)]
         found += [("certificate", path) for path in self.certificate or ()]
-        return [*found, ("webroot", self.webroot)] if self.webroot else found
+        return found + [(name, path) for name in ("webroot", "farewell") if (path := getattr(self, name))]
 
     def _check_texts(self) -> None:
         for name, segments in (("prefixes", self.prefixes), ("decoys", self.decoys)):

@@ -20,6 +20,7 @@ from app.edge.render import SOURCES, render
 from app.edge.settings import EdgeSettings, Variant
 from app.serve.descriptors import limit, nginx_connections
 from app.serve.errors import StartError
+from app.serve.nginx_program import SIGN
 
 log = logging.getLogger("nginx")
 access = logging.getLogger("nginx.access")
@@ -131,10 +132,13 @@ def configure(
 ) -> list[str]:
     """Write our configuration and have nginx check it; returns the command. Raises `StartError`."""
     addresses = [(address[0], address[1]) for address in (listener.getsockname() for listener in listeners)]
-    write(directory, edge_settings(known, "plain", directory, str(app_socket), addresses, version=version(binary)))
+    settings = edge_settings(
+        known, "plain", directory, str(app_socket), addresses, version=version(binary), farewell=str(directory / SIGN)
+    )
+    write(directory, settings)
     words = command(binary, directory)
     check(words, listeners)
-    return [*words, "-g", "daemon off;"]
+    return words
 
 
 def relay(data: bytes) -> Iterator[tuple[int, str]]:

@@ -17,6 +17,7 @@ from app.serve import logs, nginx, sockets
 from app.serve.errors import StartError
 from app.serve.handover import APP, EDGE_SOCKET, Handover
 from app.serve.home import usable_home
+from app.serve.nginx_program import NginxProgram
 from app.serve.program import Program
 
 log = logging.getLogger("app.serve")
@@ -143,9 +144,9 @@ class Start:
         )
 
     def _edge(self, binary: str, directory: Path, app_socket: Path) -> Program:
-        argv = nginx.configure(binary, directory, app_socket, self._clients, self._settings)
+        words = nginx.configure(binary, directory, app_socket, self._clients, self._settings)
         fds = [listener.fileno() for listener in self._clients]
-        return Program("nginx", argv, nginx.environment(self._clients), fds, piped=True)
+        return NginxProgram(words, directory, nginx.environment(self._clients), fds)
 
 
 def _shown(address: str | tuple[str, int]) -> str:

@@ -23,8 +23,8 @@ from app.serve.certificates import Certificates
 from app.serve.descriptors import make_room
 from app.serve.errors import StartError
 from app.serve.nginx_lines import NginxLines
+from app.serve.nginx_program import SIGN, NginxProgram
 from app.serve.orphans import Orphans, become_subreaper, end_descendants
-from app.serve.program import Program
 from app.serve.sockets import RuntimeDir
 
 log = logging.getLogger("app.serve")
@@ -51,14 +51,14 @@ class Supervisor:
         self._certificates: Certificates | None = None
         self._lines = NginxLines()
         self.configure()
-        self._nginx = Program("nginx", [*self._words, "-g", "daemon off;"], nginx.environment(()), (), piped=True)
+        self._nginx = NginxProgram(self._words, directory, nginx.environment(()))
 
     def __repr__(self) -> str:
         return f"<Supervisor {self._nginx!r} stopping={self._stopping}>"
 
     def configure(self) -> None:
         """Write the configuration and have nginx check it. Raises `StartError`."""
-        settings = self._settings_for(self._directory)
+        settings = replace(self._settings_for(self._directory), farewell=str(self._directory / SIGN))
         if settings.certificate:
             known = self._certificates
             if known is None or known.source != settings.certificate or known.domains != settings.domains:
@@ -116,7 +116,7 @@ class Supervisor:
                 self.configure()
             return
         certificates.announce()
-        self._nginx.signal(signal.SIGHUP)
+        self._nginx.reload(now)
 
     def _react(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -143,7 +143,7 @@ class Supervisor:
                 log.error("not reloaded: %s", problem)
             return
         log.info("reloading nginx")
-        self._nginx.signal(signal.SIGHUP)
+        self._nginx.reload(time.monotonic())
 
     def _read(self, descriptor: int) -> None:
         with suppress(BlockingIOError):

@@ -8,10 +8,8 @@ own re-raised signal before any cleanup (RELIABILITY.md sections 0, 3).
 
 import asyncio
 import gc
-import json
 import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -22,133 +20,24 @@ from types import FrameType
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
-from uvicorn.protocols.http import httptools_impl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from app.gateway.drain import DRAIN
 from app.gateway.watch import HANGUP
-from app.serve.cork import Cork
 from app.serve.descriptors import limit
 from app.serve.handover import Handover
+from app.serve.http_protocol import GatewayProtocol
 from app.serve.orphans import become_subreaper, die_with, end_descendants
-from app.serve.room import Room, spare
+from app.serve.room import Room
 
 log = logging.getLogger("app.serve")
 
 GRACEFUL_SHUTDOWN = 5
 """Seconds calls in flight have after SIGTERM; the lifespan's own shutdown comes after it."""
-LINGER = 10.0
-"""Seconds a client has to take its answer and to send what nobody reads."""
-HEAD_WITHIN = 15.0
-"""Seconds from a connection's beginning, or from a request's, to the end of the request's head."""
 BEAT = 0.25
 # From the loss of the arbiter to the end by force: its successor is starting every server anew (RELIABILITY.md F23).
 ORPHANED = 1.5
-_OFFER = re.compile(rb"\r\nconnection:[^\r\n]*upgrade[^\r\n]*", re.IGNORECASE)
-BAD_REQUEST = (
-    b"400 Bad Request",
-    b'{"error":"invalid_request","error_description":"Not an HTTP request this server can read"}',
-)
-FAILED = 500, "internal", "The gateway failed; its log says why."
-CUT_SHORT = 503, "unavailable", "The gateway is restarting: try again"
-TOO_SLOW = b"408 Request Timeout", b'{"error":"too_slow","error_description":"The request did not arrive in time"}'
-
-
-class GatewayProtocol(HttpToolsProtocol):
-    """What cannot be parsed as HTTP is answered in JSON; offers of another protocol are declined; every body ends.
-
-    httptools takes such an offer (`Upgrade: h2c`, which Java's client makes) as accepted, and the body as lost.
-    """
-
-    whole = True
-    """Whether the request that is being answered has arrived to its end."""
-    due: asyncio.TimerHandle | None = None
-    """While a head is waited for, and has not come whole with its first bytes: when that is over."""
-    room: Room | None = None
-    """How much there is for connections; None: as much as anybody wants."""
-
-    def on_message_begin(self) -> None:
-        self.whole = False
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        self.whole = True
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """Who was refused before the end of its body may send the rest, but not for ever: uvicorn would read on."""
-        super().on_response_complete()
-        if not self.whole:
-            self.loop.call_later(LINGER, self._give_up, self.cycle)
-
-    def _give_up(self, cycle: object) -> None:
-        if not self.whole and self.cycle is cycle:
-            self.transport.close()
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn's own type
-        super().connection_made(Cork(transport, self.loop))
-        if self.room and self.room.lacks(transport.get_extra_info("socket").fileno(), len(self.connections)):
-            self.app = spare(self.app)
-        self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
-
-    def data_received(self, data: bytes) -> None:
-        if b"pgrade" in data and not getattr(self.cycle, "more_body", False):
-            head, end, rest = data.partition(b"\r\n\r\n")
-            data = _OFFER.sub(b"\r\nConnection: keep-alive", head) + end + rest
-        super().data_received(data)
-        if getattr(self.cycle, "response_complete", True):
-            # Less than a head, as nothing is being answered: who drips holds a connection for nothing.
-            if self.due is None:
-                self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
-        elif self.due is not None:
-            self._stop_waiting()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _stop_waiting(self) -> None:
-        if self.due is not None:
-            self.due.cancel()
-            self.due = None
-
-    def _end_waiting(self) -> None:
-        self.due = None
-        if self.whole:  # not a byte of a request
-            self.transport.close()
-        elif not self.transport.is_closing():
-            self._refuse(*TOO_SLOW)
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are plain text
-        self._refuse(*BAD_REQUEST)
-
-    def _refuse(self, status: bytes, body: bytes) -> None:
-        length = str(len(body)).encode()
-        head = b"HTTP/1.1 " + status + b"\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
-        self.transport.write(head + length + b"\r\n\r\n" + body)
-        self.transport.close()
-
-
-class GatewayCycle(RequestResponseCycle):
-    """One request. Where the app gives no answer, JSON goes out, not uvicorn's plain text (INTERFACE, "Endpoints")."""
-
-    async def send_500_response(self) -> None:
-        # A worker whose arbiter was killed has no time for calls in flight: they are cancelled.
-        status, error, text = CUT_SHORT if isinstance(sys.exception(), asyncio.CancelledError) else FAILED
-        told: dict[str, object] = {"error": error, "error_description": text}
-        if self.scope["method"] == "POST":
-            told = {"jsonrpc": "2.0", "error": {"code": -32603, "message": text}}
-        body = json.dumps(told, separators=(",", ":")).encode()
-        length = str(len(body)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
-        await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-# The protocol makes them by this name, and has no setting for it.
-httptools_impl.RequestResponseCycle = GatewayCycle
 
 
 class GatewayServer(Server):

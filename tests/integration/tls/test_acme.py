@@ -119,7 +119,9 @@ async def test_a_renewal_under_load_fails_no_call_and_cuts_no_stream(issued: Sit
         assert (await read_reply(wire, answer, 7)).text == "released x"
     print(f"{load.answered} answered, {load.closed} idle connections closed under a client")
     assert load.answered.keys() == {200}
-    assert load.closed < load.answered[200] / 20
+    assert not load.closed[1]
+    # nginx takes leave of HTTP/2 by GOAWAY, which this client meets with a request on its way.
+    assert load.closed[2] < load.answered[200] / 20
 
 
 def body(caller: Caller, params: Json, ident: int) -> bytes:
@@ -138,7 +140,7 @@ class Load:
         params: Json = {"name": "bench__whoami", "arguments": {}}
         self._site, self._body = site, body(caller, params, 1)
         self._headers = {**dict(caller.headers("tools/call", params)), "Host": NAME}
-        self.answered, self.closed = Counter[int](), 0
+        self.answered, self.closed = Counter[int](), Counter[int]()
         self._over = False
 
     async def __aenter__(self) -> Self:
@@ -163,8 +165,7 @@ class Load:
                 try:
                     answer = await http.post(url, content=self._body, extensions=named)
                 except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-                    # A kept connection with nothing on it: a client opens another, as this one does.
-                    self.closed += 1
+                    self.closed[1 + http2] += 1
                     continue
                 self.answered[answer.status_code] += 1
                 assert "bench" in answer.text

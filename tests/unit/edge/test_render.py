@@ -36,6 +36,7 @@ TLS: dict[str, Any] = {
     "domains": ("mcp.example.com", "mcp.example.org"),
     "certificate": ("/certificates/chain.pem", "/certificates/key.pem"),
     "webroot": "/var/www/acme",
+    "farewell": "/run/mcp-proxy/farewell",
 }
 CASES: dict[str, EdgeSettings] = {
     "plain": EdgeSettings(**COMMON, user=("www-data", "www-data")),
@@ -96,6 +97,22 @@ def test_http2_is_asked_for_as_the_version_has_it(version: tuple[int, int, int],
     assert ("ssl http2" in text, "http2 on;" in text) == (old, not old)
 
 
+@pytest.mark.parametrize(
+    ("settings", "made"),
+    [
+        ({"farewell": "/run/mcp-proxy/farewell"}, True),
+        ({}, False),  # nobody would take it away
+        ({"farewell": "/run/mcp-proxy/farewell", "version": (1, 27, 4)}, False),  # leaves idle connections open
+    ],
+)
+def test_nginx_makes_a_sign_of_its_reloads_where_it_is_needed_and_looked_after(
+    settings: dict[str, Any], made: bool
+) -> None:
+    text = printed(render(sources("plain"), replace(CASES["plain"], **settings)))
+    assert ("scgi_temp_path /run/mcp-proxy/farewell;" in text) == made
+    assert ("if (-d /run/mcp-proxy/farewell)" in text) == made
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_real_nginx_accepts_it(tmp_path: Path, name: str) -> None:
     chosen = CASES[name]
@@ -138,6 +155,7 @@ ANYTHING = st.fixed_dictionaries(
         "limit_tool": NUMBERS,
         "limit_streams": NUMBERS,
         "shutdown": NUMBERS,
+        "farewell": st.none() | PATHS,
         "variant": st.sampled_from(["plain", "tunnel"]),
         "user": st.none() | st.tuples(TEXT, TEXT),
     },
@@ -220,7 +238,8 @@ def _written(folder: Path, chosen: EdgeSettings) -> None:
     if chosen.variant == "tls":
         made = str(certificate(folder))
         chosen = replace(chosen, certificate=(made, made), webroot=str(folder))
-    for name, text in render(sources(chosen.variant), replace(chosen, runtime=str(folder))).items():
+    sign = chosen.farewell and str(folder / "farewell")
+    for name, text in render(sources(chosen.variant), replace(chosen, runtime=str(folder), farewell=sign)).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
 

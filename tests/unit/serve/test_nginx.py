@@ -49,12 +49,12 @@ def test_it_sees_nothing_of_our_environment_but_what_it_needs(monkeypatch: pytes
     sockets.close(opened)
 
 
-def test_the_configuration_is_written_checked_and_run_in_the_foreground(tmp_path: Path) -> None:
+def test_the_configuration_is_written_checked_and_run_over(tmp_path: Path) -> None:
     opened = sockets.listen_tcp("127.0.0.1", free_port())
     binary = nginx.find()
     assert binary
     command = nginx.configure(binary, tmp_path, tmp_path / "app.sock", opened, Settings(max_body=2048))
-    assert command[-2:] == ["-g", "daemon off;"]
+    assert command[-2:] == ["-c", str(tmp_path / "nginx.conf")]
     text = (tmp_path / "nginx.conf").read_text()
     assert "client_max_body_size 2048;" in text
     assert (tmp_path / "snippets" / "proxy.conf").exists()
