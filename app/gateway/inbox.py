@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from enum import Enum, auto
 
-from app.relay.events import Event, Leased, NeedsInput, Noticed
+from app.relay.events import Event, Heard, Leased, NeedsInput, Noticed
 
 MAX_NOTICES = 1024
 
@@ -38,8 +38,8 @@ class Inbox:
         self.dropped = 0
 
     def put(self, arrival: Arrival) -> None:
-        """Add what happened; never blocks. A notification past the bound is dropped and counted."""
-        if isinstance(arrival, Noticed) and len(self._arrived) >= MAX_NOTICES:
+        """Add what happened; never blocks. A notification or sign of life past the bound is dropped and counted."""
+        if len(self._arrived) >= MAX_NOTICES and isinstance(arrival, Noticed | Heard):
             self.dropped += 1
             return
         self._arrived.append(arrival)

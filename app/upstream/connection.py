@@ -156,9 +156,15 @@ class Connection:
         self._next_id += 1
         self._pending[request_id] = sink
 
+        waits = True
+
         def then(event: UpstreamEvent) -> None:
-            if isinstance(event, Noticed) or self._standing.pop(request_id, None) is None:
+            nonlocal waits
+            if isinstance(event, Noticed) or not waits:
                 return
+            waits = False
+            if self._standing.get(request_id) is unwanted:  # and not what a task run put in its place
+                del self._standing[request_id]
             if request_id not in self._pending:
                 return  # the session has ended
             params = upstream_legacy.to_params(request, request_id)

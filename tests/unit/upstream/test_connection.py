@@ -333,6 +333,20 @@ def test_a_call_waits_until_its_server_has_taken_the_level_and_is_sent_whatever_
     assert [message["method"] for message in wire.messages] == ["logging/setLevel", "tools/call", "tools/call"]
 
 
+def test_what_stands_for_a_call_since_it_was_made_stands_after_its_server_has_taken_the_level(
+    wire: RecordedWire, connection: Connection
+) -> None:
+    """As a task that the call became: its cancel is another one."""
+    connection.unasked.logs.offered = True
+    instead: list[str] = []
+    call = connection.send(at_level("debug"), lambda _: None)
+    connection.hold(call, lambda _: None, lambda: instead.append("the task's own"))
+    connection.received(b'{"jsonrpc":"2.0","id":%d,"result":{}}' % wire.messages[0]["id"])
+    assert [message["method"] for message in wire.messages] == ["logging/setLevel", "tools/call"]
+    connection.cancel(call, "no")
+    assert instead == ["the task's own"]
+
+
 def test_a_call_that_is_cancelled_or_lost_before_it_is_sent_is_never_sent(
     wire: RecordedWire, connection: Connection
 ) -> None:
