@@ -51,23 +51,31 @@ class GatewayProtocol(HttpToolsProtocol):
     """How much there is for connections; None: as much as anybody wants."""
     heading = False
     """Whether a head has begun that has not come to its end."""
-    headed = 0
-    """Bytes that have come of it, beyond the first."""
+    moved = False
+    """Whether what came last had a request's beginning, the end of its head, or some of its body."""
+    idle = 0
+    """Bytes that came since then: of a head, of chunks' extensions, of trailers. httptools keeps all of those."""
     weighs = False
-    """Whether it may be too large: most come whole, and are not longer than a line may be."""
+    """Whether a head may be too large: most come whole, and are not longer than a line may be."""
     refusal = BAD_REQUEST
+    refused = False
+    """Nothing that comes is read any more."""
 
     def on_message_begin(self) -> None:
         self.whole = False
-        self.heading = True
+        self.heading = self.moved = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self.heading = False
+        self.heading, self.moved = False, True
         if self.weighs and (too_much := _too_much(self.url, self.headers)):
             self.refusal = too_much
             raise ValueError("the parser ends here, and has it refused")
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.moved = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self.whole = True
@@ -76,7 +84,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Who was refused before the end of its body may send the rest, but not for ever: uvicorn would read on."""
         super().on_response_complete()
-        if not self.whole:
+        if not self.whole and self.cycle.response_complete:
             self.loop.call_later(LINGER, self._give_up, self.cycle)
 
     def _give_up(self, cycle: object) -> None:
@@ -90,16 +98,20 @@ class GatewayProtocol(HttpToolsProtocol):
         self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
 
     def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
         if b"pgrade" in data and not getattr(self.cycle, "more_body", False):
             head, end, rest = data.partition(b"\r\n\r\n")
             data = _OFFER.sub(b"\r\nConnection: keep-alive", head) + end + rest
-        goes_on = self.heading
-        self.weighs = goes_on or len(data) > LINE
+        self.weighs = self.heading or len(data) > LINE
+        self.moved = False
         super().data_received(data)
-        self.headed = self.headed + len(data) if goes_on and self.heading else 0
-        if self.headed > HEAD and not self.transport.is_closing():
-            self._refuse(TOO_LARGE)
-        if getattr(self.cycle, "response_complete", True):
+        if self.refused:
+            return
+        self.idle = 0 if self.moved or self.whole else self.idle + len(data)
+        if self.idle > HEAD:
+            self._refuse(TOO_LARGE) if self.heading else self.transport.close()
+        elif getattr(self.cycle, "response_complete", True):
             # Less than a head, as nothing is being answered: who drips holds a connection for nothing.
             if self.due is None:
                 self.due = self.loop.call_later(HEAD_WITHIN, self._end_waiting)
@@ -126,12 +138,25 @@ class GatewayProtocol(HttpToolsProtocol):
         self._refuse(self.refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
+        """The last answer of the connection. The rest may come to its end: who is cut off while it sends sees none."""
+        self.refused = True
+        self._stop_waiting()
+        if not getattr(self.cycle, "response_complete", True):
+            if not self.cycle.more_body:  # of another request, which is answered yet, and is the last
+                self.cycle.keep_alive = False
+                return
+            if self.cycle.response_started or self.pipeline:
+                self.transport.close()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         status, error, text = refusal
         posted = self.parser is not None and self.parser.get_method() == b"POST"
         body = _told(error, text, -32600 if posted else None)
         head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
         self.transport.write(head % (status, len(body)) + body)
-        self.transport.close()
+        self.transport.write_eof()
+        self.loop.call_later(LINGER, self.transport.close)
 
 
 def _told(error: str, text: str, code: int | None) -> bytes:

@@ -29,7 +29,7 @@ log = logging.getLogger("app.serve")
 
 TURN = 1.0
 SOON = 0.05
-"""The same while a program is down or all are being stopped."""
+"""The same while a program is down or starts, or all are being stopped."""
 ADOPTED_GRACE = 1.5
 """Seconds between the SIGTERM and the SIGKILL of what we adopted: a worker without its arbiter is gone within 2 s."""
 STOP_DEADLINE = 16.0
@@ -82,6 +82,7 @@ class Launcher:
     def _patience(self) -> float:
         """Seconds without a sign after which there may be something to do: a program is due, or an end."""
         waiting = self._stopping is not None or any(program.pid is None for program in self._programs())
+        waiting = waiting or (self._nginx is not None and self._nginx.starting)
         return SOON if waiting else TURN
 
     def _turn(self, now: float) -> bool:

@@ -1,7 +1,7 @@
 """nginx as a child of ours, which says goodbye before a worker of it ends. Stdlib only.
 
 Before version 1.27.4 a worker that ends closes every idle connection at once, with a request on its way on some of
-them, and a client that repeats nothing has lost a call. So, while a sign is there, each answer says `Connection: close`
+them, and a client that repeats nothing has lost a call. So, while a sign is there, connections end with their answers
 (nginx/snippets/farewell.conf). The sign is a directory, one of nginx's own: it makes it whenever it reads its
 configuration again, a tenth of a second before its old workers hear of their end; for a reload that goes through us it
 is there earlier. A file in its place keeps nginx from making it when it starts.
@@ -31,14 +31,17 @@ class NginxProgram(Program):
         self._sign = directory / SIGN
         self._pid_file = directory / _PID
         self._said: float | None = None
+        self.starting = True
+        """Whether it may have to read its configuration for the first time yet: a reload has no sign meanwhile."""
         self._reload_at = float("inf")
 
     def reload(self, now: float) -> None:
         """Have it read its configuration again, once its clients have been told."""
         if not self._sign.is_dir():
             self._put_away()
-            self._sign.mkdir(mode=0o700)
-        self._reload_at = now + BEFORE
+            self._sign.mkdir(mode=0o700, exist_ok=True)
+        self._said = now
+        self._reload_at = min(self._reload_at, now + BEFORE)
 
     def keep(self, now: float) -> None:
         """Also looks after the sign, and reloads when it is time."""
@@ -51,10 +54,12 @@ class NginxProgram(Program):
 
     def _tend(self, now: float) -> None:
         if self.pid is None:
+            # It begins with what there is now.
             self._put_away()
             self._sign.touch()
+            self.starting, self._reload_at = True, float("inf")
         elif not self._sign.is_dir():
-            if self._sign.exists() and self._pid_file.read_text().strip() == str(self.pid):
+            if self.starting and self._pid_file.read_text().strip() == str(self.pid):
                 self._put_away()
         elif self._said is None:
             self._said = now
@@ -62,7 +67,7 @@ class NginxProgram(Program):
             self._put_away()
 
     def _put_away(self) -> None:
-        self._said = None
+        self._said, self.starting = None, False
         if self._sign.is_dir():
             self._sign.rmdir()
         else:

@@ -143,7 +143,7 @@ class Start:
             handover.fds,
         )
 
-    def _edge(self, binary: str, directory: Path, app_socket: Path) -> Program:
+    def _edge(self, binary: str, directory: Path, app_socket: Path) -> NginxProgram:
         words = nginx.configure(binary, directory, app_socket, self._clients, self._settings)
         fds = [listener.fileno() for listener in self._clients]
         return NginxProgram(words, directory, nginx.environment(self._clients), fds)

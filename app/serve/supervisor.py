@@ -31,6 +31,7 @@ log = logging.getLogger("app.serve")
 
 Render = Callable[[Path], EdgeSettings]
 TURN = 0.5
+SOON = 0.05
 ADOPTED_GRACE = 1.5
 STOP = 30.0
 """Seconds in which nginx may finish what it serves when we are asked to stop, whatever its configuration grants."""
@@ -76,7 +77,7 @@ class Supervisor:
         assert self._nginx.lines is not None, "it is piped"
         selector.register(self._nginx.lines, selectors.EVENT_READ, "nginx")
         while not self._turn(time.monotonic(), orphans):
-            for key, _ in selector.select(TURN):
+            for key, _ in selector.select(SOON if self._nginx.starting else TURN):
                 if key.data == "nginx":
                     self._read(key.fd)
                 else:

@@ -7,6 +7,7 @@ be a client's connection, and two connections of one number get each other's ans
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -49,8 +50,8 @@ class Child:
                     env=environment,
                     start_new_session=True,
                 )
+            self._watch()
             ours.pop_all()
-        self._watch()
 
     def __repr__(self) -> str:
         return f"<Child {self.pid} {'running' if self.code is None else self.code}>"
@@ -68,8 +69,8 @@ class Child:
         try:
             descriptor = os.pidfd_open(self.pid)
         except (AttributeError, OSError):
-            # No Linux, or one before 5.3: a thread waits instead.
-            threading.Thread(target=self._wait_in_thread, daemon=True, name=f"wait-{self.pid}").start()
+            # No Linux, one before 5.3, or no descriptor left: a thread waits instead.
+            self._watch_by_thread()
             return
         self._loop.add_reader(descriptor, self._reap, descriptor)
 
@@ -78,6 +79,14 @@ class Child:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
             self._exited()
+
+    def _watch_by_thread(self) -> None:
+        try:
+            threading.Thread(target=self._wait_in_thread, daemon=True, name=f"wait-{self.pid}").start()
+        except RuntimeError as error:
+            self._process.kill()
+            self._process.wait()
+            raise OSError(errno.EAGAIN, "no thread to wait for it") from error
 
     def _wait_in_thread(self) -> None:
         self._process.wait()

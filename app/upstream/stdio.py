@@ -179,8 +179,8 @@ class StdioTransport:
         for output in self._outputs:
             if not output.is_closing():
                 output.close()
-        for descriptor in self._unconnected:
-            os.close(descriptor)
+        while self._unconnected:
+            os.close(self._unconnected.pop())
         self._finish()
 
     async def _end(self, family: Family) -> None:

@@ -110,7 +110,7 @@ def test_nginx_makes_a_sign_of_its_reloads_where_it_is_needed_and_looked_after(
 ) -> None:
     text = printed(render(sources("plain"), replace(CASES["plain"], **settings)))
     assert ("scgi_temp_path /run/mcp-proxy/farewell;" in text) == made
-    assert ("if (-d /run/mcp-proxy/farewell)" in text) == made
+    assert ("if (-d /run/mcp-proxy/farewell$http2)" in text) == made
 
 
 @pytest.mark.parametrize("name", CASES)

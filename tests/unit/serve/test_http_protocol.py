@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from app.serve import http_protocol
 from app.serve.http_protocol import HEAD, LINE, TOO_SLOW, GatewayProtocol
 from tests.support.bare_app import create_app
-from tests.support.wire import Answer, Wire
+from tests.support.wire import Answer, Wire, until
 
 START = b"POST /servers/headers/mcp HTTP/1.1\r\nHost: x\r\n"
 
@@ -27,6 +27,11 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     server = await loop.create_server(lambda: GatewayProtocol(config, state, {}), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+
+        async def is_idle() -> bool:
+            return not state.connections and not state.tasks
+
+        await until(is_idle, "nothing is served any more")
 
 
 async def dripped(wire: Wire, drip: bytes) -> bytes:
@@ -156,3 +161,51 @@ async def test_a_head_without_an_end_is_not_kept(port: int) -> None:
             await asyncio.sleep(0.03)
             await wire.send(line("X-A", 8000) + line("X-B", 8000))
         assert (await refused(wire, 431)).json()["error"]["code"] == -32600
+
+
+async def test_who_is_refused_may_send_its_body_and_sees_why(port: int) -> None:
+    """An end of the connection would meet the body, and the answer be lost with it: nginx would say 502."""
+    async with await Wire.connect("127.0.0.1", port) as wire:
+        await wire.send(START + line("X-A", LINE + 1) + b"Content-Length: 8000000\r\n\r\n")
+        for _ in range(8):
+            await wire.send(b"x" * 1_000_000)
+        assert (await refused(wire, 431)).json()["error"]["code"] == -32600
+
+
+async def test_a_request_behind_a_large_body_is_not_weighed_with_it(port: int) -> None:
+    body = b"x" * (HEAD + 1000)
+    sent = START + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    async with await Wire.connect("127.0.0.1", port) as wire:
+        await wire.send(sent[:20])
+        await asyncio.sleep(0.05)
+        await wire.send(sent[20:] + START)
+        await asyncio.sleep(0.05)
+        await wire.send(b"Content-Length: 0\r\n\r\n")
+        for _ in range(2):
+            assert (await wire.head()).status == 200
+            assert [piece async for piece in wire.pieces()]
+
+
+async def test_a_bad_request_behind_a_good_one_is_not_answered_in_its_place(port: int) -> None:
+    async with await Wire.connect("127.0.0.1", port) as wire:
+        await wire.send(b"GET /servers/slow/mcp?0.3 HTTP/1.1\r\nHost: x\r\n\r\n" + START + line("X-A", 9000) + b"\r\n")
+        assert (await wire.head()).status == 200
+        assert [piece async for piece in wire.pieces()] == [b"done"]
+        assert await wire.reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drip"), [(b"0\r\n", line("X-A", 4000)), (b"1;", b"a" * 4000)], ids=["trailers", "an extension"]
+)
+async def test_what_stands_around_the_chunks_of_a_body_has_a_bound(port: int, beginning: bytes, drip: bytes) -> None:
+    """httptools keeps trailers, and joins each piece to what it has: megabytes would take the loop for seconds."""
+    async with await Wire.connect("127.0.0.1", port) as wire:
+        await wire.send(b"POST /servers/slow/mcp?2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await wire.send(b"1\r\nx\r\n" + beginning)
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 100 * HEAD and not wire.reader.at_eof():
+                await wire.send(drip)
+                await asyncio.sleep(0.005)
+                sent += len(drip)
+        assert sent < 10 * HEAD

@@ -95,3 +95,36 @@ def test_the_sign_of_a_reload_that_somebody_else_asked_for_goes_too(nginx: Nginx
         assert (tmp_path / SIGN).is_dir()
         nginx.keep(now + LASTS)
         assert not (tmp_path / SIGN).exists()
+
+
+def test_a_reload_that_is_asked_for_again_is_not_put_off_and_has_its_whole_sign(
+    nginx: NginxProgram, tmp_path: Path
+) -> None:
+    started(nginx, tmp_path, 0)
+    nginx.reload(10)
+    nginx.reload(10 + BEFORE * 0.9)
+    nginx.keep(10 + BEFORE)
+    eventually(lambda: holds(tmp_path / "read", f"{nginx.pid} 2"), what="a reload")
+    nginx.keep(10 + LASTS)
+    assert (tmp_path / SIGN).is_dir()
+    nginx.keep(10 + BEFORE * 0.9 + LASTS)
+    assert not (tmp_path / SIGN).exists()
+
+
+def test_one_that_died_before_its_reload_begins_with_what_there_is(nginx: NginxProgram, tmp_path: Path) -> None:
+    started(nginx, tmp_path, 0)
+    nginx.reload(10)
+    nginx.signal(signal.SIGKILL)
+    eventually(lambda: nginx.ended(10) is not None, what="its end")
+    started(nginx, tmp_path, 100)
+    nginx.keep(101)
+    nginx.keep(200)
+    assert holds(tmp_path / "read", f"{nginx.pid} 1")
+
+
+def test_who_looks_after_it_hears_that_it_starts(nginx: NginxProgram, tmp_path: Path) -> None:
+    assert nginx.starting
+    started(nginx, tmp_path, 0)
+    assert nginx.starting
+    nginx.keep(1)
+    assert not nginx.starting
