@@ -1,9 +1,9 @@
 """One child process and its three pipes: started without a shell, reaped when it ends.
 
 `subprocess` rather than the loop's own spawning, because uvloop lets a child inherit descriptors of ours (F19). Must be
-started from the main thread, which the parent-death signal follows (RELIABILITY.md section 3d). And pipes as bare
-numbers rather than `subprocess`'s file objects, which close a number once more when they are collected: by then it may
-be a client's connection, and two connections of one number get each other's answers.
+started from the main thread, which the parent-death signal follows (RELIABILITY.md section 3d). And pipes of our
+own rather than `subprocess`'s file objects, which close their number once more after libuv has, at the latest when they
+are collected: by then it may be a client's connection, and two connections of one number get each other's answers.
 """
 
 import asyncio
@@ -13,16 +13,33 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 
 from app.upstream.marks import marking
 
 
+class PipeEnd:
+    """One end of a pipe, as a loop wants it: uvloop's closes the descriptor itself, then this; asyncio's this alone."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._inode = os.fstat(descriptor).st_ino
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        """Unless it is closed, and the number perhaps somebody else's."""
+        with suppress(OSError):
+            if os.fstat(self._descriptor).st_ino == self._inode:
+                os.close(self._descriptor)
+
+
 class Child:
     """A running process, leader of a session of its own. `exited` is called once, on the event loop.
 
-    `stdin`, `stdout` and `stderr` are descriptors, our ends of its pipes: for whoever started it to close.
+    `stdin`, `stdout` and `stderr` are our ends of its pipes: for whoever started it to close, or to have closed.
     """
 
     def __init__(
@@ -43,9 +60,9 @@ class Child:
             with marking(mark):
                 self._process = subprocess.Popen(
                     [*_guard(), *argv],
-                    stdin=stdin,
-                    stdout=stdout,
-                    stderr=stderr,
+                    stdin=stdin.fileno(),
+                    stdout=stdout.fileno(),
+                    stderr=stderr.fileno(),
                     cwd=cwd,
                     env=environment,
                     start_new_session=True,
@@ -94,11 +111,11 @@ class Child:
             self._loop.call_soon_threadsafe(self._exited)
 
 
-def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
+def _pipe(reads: ExitStack, writes: ExitStack) -> tuple[PipeEnd, PipeEnd]:
     """A pipe, each end closed at the end of its stack. Raises `OSError` where there are no descriptors left."""
-    reading, writing = os.pipe()
-    reads.callback(os.close, reading)
-    writes.callback(os.close, writing)
+    reading, writing = map(PipeEnd, os.pipe())
+    reads.callback(reading.close)
+    writes.callback(writing.close)
     return reading, writing
 
 

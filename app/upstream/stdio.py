@@ -6,7 +6,6 @@ session ends once: when the child is gone and its output is drained, or when `cl
 """
 
 import asyncio
-import io
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ import anyio
 
 from app.config.snapshot import Limits, ServerSpec
 from app.protocol.faults import Fault, Kind
-from app.upstream.child import Child
+from app.upstream.child import Child, PipeEnd
 from app.upstream.command import directory, prepare, unstartable
 from app.upstream.errors import OUT_OF_FILES, TOO_MANY_FILES, ProcessEnded, UpstreamError
 from app.upstream.limits import INTERVAL, breach
@@ -77,7 +76,7 @@ class StdioTransport:
         self._family: Family | None = None
         self._stdin: asyncio.WriteTransport | None = None
         self._outputs: list[asyncio.ReadTransport] = []
-        self._unconnected: list[int] = []
+        self._unconnected: list[PipeEnd] = []
         self._outbox: list[bytes] = []
         self._unsent = 0
         self._exited = asyncio.Event()
@@ -104,7 +103,7 @@ class StdioTransport:
             raise UpstreamError(told.fault, told.detail) from error
         self._unconnected = [self._child.stdin, self._child.stdout, self._child.stderr]
         self._family = self._household.add(self._child.pid, mark)
-        self._family.pipes = pipe_names(self._unconnected)
+        self._family.pipes = pipe_names(pipe.fileno() for pipe in self._unconnected)
         await self._connect()
         self._check_limits()
 
@@ -118,13 +117,10 @@ class StdioTransport:
         asyncio.get_running_loop().call_later(INTERVAL, self._check_limits)
 
     async def _connect(self) -> None:
-        """uvloop closes each descriptor itself, also where this is cancelled: nobody else may (`child.py`)."""
         loop, unconnected = asyncio.get_running_loop(), self._unconnected
-        stdin = io.FileIO(unconnected.pop(0), "w", closefd=False)
-        self._stdin, _ = await loop.connect_write_pipe(lambda: _Input(self._stdin_ended), stdin)
+        self._stdin, _ = await loop.connect_write_pipe(lambda: _Input(self._stdin_ended), unconnected.pop(0))
         for taken, ended in ((self._read, self._stdout_ended), (self._sink.feed, self._sink.flush)):
-            pipe = io.FileIO(unconnected.pop(0), closefd=False)
-            output, _ = await loop.connect_read_pipe(partial(_Output, taken, ended), pipe)
+            output, _ = await loop.connect_read_pipe(partial(_Output, taken, ended), unconnected.pop(0))
             self._outputs.append(output)
 
     def send(self, message: Outgoing) -> None:
@@ -180,7 +176,7 @@ class StdioTransport:
             if not output.is_closing():
                 output.close()
         while self._unconnected:
-            os.close(self._unconnected.pop())
+            self._unconnected.pop().close()
         self._finish()
 
     async def _end(self, family: Family) -> None:

@@ -1,3 +1,9 @@
-from tests.support.production_loop import pytest_asyncio_loop_factories
+"""The loop of production."""
 
-__all__ = ["pytest_asyncio_loop_factories"]
+from collections.abc import Callable
+
+import uvloop
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], uvloop.Loop]]:
+    return {"uvloop": uvloop.new_event_loop}

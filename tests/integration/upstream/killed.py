@@ -24,4 +24,4 @@ async def main() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-anyio.run(main, backend_options={"use_uvloop": True})
+anyio.run(main)

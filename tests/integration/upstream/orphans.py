@@ -24,4 +24,4 @@ async def main() -> None:
     print(*pids, *kept)
 
 
-anyio.run(main, backend_options={"use_uvloop": True})
+anyio.run(main)

@@ -5,7 +5,7 @@ import signal
 import anyio
 import pytest
 
-from app.upstream.child import Child
+from app.upstream.child import Child, PipeEnd
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
@@ -22,8 +22,8 @@ async def ended(*argv: str, kill: int = 0) -> int | None:
 
 
 def close(child: Child) -> None:
-    for descriptor in (child.stdin, child.stdout, child.stderr):
-        os.close(descriptor)
+    for end in (child.stdin, child.stdout, child.stderr):
+        end.close()
 
 
 async def test_the_exit_code_is_known_when_the_end_is_told() -> None:
@@ -44,7 +44,7 @@ async def test_arguments_reach_the_program_as_they_are() -> None:
     child = Child(["/bin/echo", "$HOME; *", "a\nb"], ENVIRONMENT, "/", gone.set)
     with anyio.fail_after(30):
         await gone.wait()
-    assert os.read(child.stdout, 100) == b"$HOME; * a\nb\n"
+    assert os.read(child.stdout.fileno(), 100) == b"$HOME; * a\nb\n"
     close(child)
 
 
@@ -55,14 +55,17 @@ async def test_a_cwd_that_vanished_is_an_error_at_once_and_leaves_no_pipe() -> N
     assert os.listdir("/proc/self/fd") == before
 
 
-async def test_our_ends_are_nobody_elses_to_close() -> None:
-    """What is collected later would close the number that somebody else has by then."""
-    gone = anyio.Event()
-    child = Child(["/bin/true"], ENVIRONMENT, None, gone.set)
-    with anyio.fail_after(30):
-        await gone.wait()
-    ends = child.stdin, child.stdout, child.stderr
-    del child
+async def test_an_end_is_closed_once_and_never_what_has_its_number_since() -> None:
+    reading, writing = map(PipeEnd, os.pipe())
+    reading.close()
+    other = os.open(os.devnull, os.O_RDONLY)
+    assert other == reading.fileno()
+    reading.close()
+    os.close(writing.fileno())  # as libuv does
+    another = os.open(os.devnull, os.O_RDONLY)
+    assert another == writing.fileno()
+    writing.close()
+    del reading, writing
     gc.collect()
-    for descriptor in ends:
+    for descriptor in (other, another):
         os.close(descriptor)  # raises where somebody has
