@@ -94,7 +94,7 @@ def values(settings: EdgeSettings) -> dict[str, str]:
         "keepalive_min": (
             "keepalive_min_timeout 5s;"
             if settings.version >= KEEPALIVE_MIN
-            else "# (before nginx 1.27.4 a reload closes idle connections at once)"
+            else "# (before nginx 1.27.4 a reload closes idle connections at once: see snippets/farewell.conf)"
         ),
         **_farewell(settings),
         "domains": " ".join(settings.domains),

@@ -4,13 +4,15 @@ What is no request never reaches the app: it is refused here, and its connection
 """
 
 import asyncio
-import json
 import re
 import sys
 
+import msgspec
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.downstream.faults import plain
+from app.protocol import jsonrpc
 from app.serve.cork import Cork
 from app.serve.room import Room, spare
 
@@ -110,7 +112,10 @@ class GatewayProtocol(HttpToolsProtocol):
             return
         self.idle = 0 if self.moved or self.whole else self.idle + len(data)
         if self.idle > HEAD:
-            self._refuse(TOO_LARGE) if self.heading else self.transport.close()
+            if self.heading:
+                self._refuse(TOO_LARGE)
+            else:
+                self.transport.close()
         elif getattr(self.cycle, "response_complete", True):
             # Less than a head, as nothing is being answered: who drips holds a connection for nothing.
             if self.due is None:
@@ -161,9 +166,9 @@ class GatewayProtocol(HttpToolsProtocol):
 
 def _told(error: str, text: str, code: int | None) -> bytes:
     """`code`: of JSON-RPC, which is what a POST is answered in."""
-    plain: dict[str, object] = {"error": error, "error_description": text}
-    told = plain if code is None else {"jsonrpc": "2.0", "error": {"code": code, "message": text}}
-    return json.dumps(told, separators=(",", ":")).encode()
+    if code is None:
+        return plain(error, text)
+    return jsonrpc.error(b"", msgspec.json.encode({"code": code, "message": text}))
 
 
 def _too_much(url: bytes, headers: list[tuple[bytes, bytes]]) -> Refusal | None:

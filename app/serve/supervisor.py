@@ -32,6 +32,7 @@ log = logging.getLogger("app.serve")
 Render = Callable[[Path], EdgeSettings]
 TURN = 0.5
 SOON = 0.05
+"""The same while nginx starts."""
 ADOPTED_GRACE = 1.5
 STOP = 30.0
 """Seconds in which nginx may finish what it serves when we are asked to stop, whatever its configuration grants."""
